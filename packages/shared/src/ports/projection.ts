@@ -1,0 +1,172 @@
+/**
+ * Projection: the queryable copy, rebuilt from event log and ledger at any time. It finds events; what is served as
+ * verified is always checked again against the ledger. Contract: ports/projection.contract.ts, run over every engine.
+ */
+import type { Batch, BatchRef } from "../model/batch.ts";
+
+/** What a trace event can be found by. `record`: touched it; `trace`-like records are records too. */
+export type FacetKind = "record" | "agent" | "subject" | "recipient";
+
+export interface Facet {
+  readonly kind: FacetKind;
+  readonly value: string;
+}
+
+/** One precomputed lineage edge: `to` was derived from `from` by this event. Neither is ever a subject. */
+export interface Derivation {
+  readonly from: string;
+  readonly to: string;
+  /** PROV relation. */
+  readonly relation: "wasDerivedFrom" | "wasRevisionOf" | "wasQuotedFrom";
+}
+
+export interface ProjectedEvent {
+  readonly id: string;
+  /** Leaf index in its batch. */
+  readonly index: number;
+  readonly offset: number;
+  /** Canonical bytes, as the log holds them. */
+  readonly bytes: Uint8Array;
+  readonly institution: string;
+  readonly recipients: readonly string[];
+  /** UTC time that answers are sorted by: occurred, else recorded. */
+  readonly at: string;
+  readonly facets: readonly Facet[];
+  readonly derivations: readonly Derivation[];
+  /** Pairs of subject tokens that it says are one person. */
+  readonly joins: readonly (readonly [string, string])[];
+}
+
+export interface Incident {
+  /** `root-mismatch`, `range-unreadable`, `conflict` (same id, other source bytes), `unreadable-event`. */
+  readonly kind: "root-mismatch" | "range-unreadable" | "conflict" | "unreadable-event";
+  readonly batch: BatchRef;
+  /** In words, without clear patient data. */
+  readonly detail: string;
+}
+
+export interface ProjectedBatch {
+  readonly owner: string;
+  readonly batch: Batch;
+  readonly transaction: string;
+  /** False where the log's range does not give the ledger's root: its events are not applied. */
+  readonly verified: boolean;
+  /** All hashes of the batch's tree, level by level from the leaves, 32 bytes each; empty where not verified. */
+  readonly tree: Uint8Array;
+  readonly events: readonly ProjectedEvent[];
+  readonly incidents: readonly Incident[];
+}
+
+export interface BlockUpdate {
+  readonly number: number;
+  readonly hash: string;
+  readonly batches: readonly ProjectedBatch[];
+}
+
+/** Where the projector stands: the last block that was applied. */
+export interface Checkpoint {
+  readonly block: number;
+  readonly hash: string;
+}
+
+export interface StoredEvent {
+  /** Order of application over the whole projection, from 0; the cursor's tie-break. */
+  readonly seq: number;
+  readonly id: string;
+  readonly ref: BatchRef;
+  readonly index: number;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  readonly at: string;
+}
+
+export interface StoredBatch {
+  readonly owner: string;
+  readonly batch: Batch;
+  readonly transaction: string;
+  readonly block: number;
+  readonly verified: boolean;
+  /** Events of it that were already there under the same id. */
+  readonly duplicates: number;
+}
+
+export interface EventFilter {
+  /** Any of these facets. */
+  readonly facets: readonly Facet[];
+  /** Institution whose view this is: events that it produced, or that name it as recipient. Absent: all. */
+  readonly viewer?: string;
+  /** UTC, inclusive. */
+  readonly from?: string;
+  /** UTC, exclusive. */
+  readonly to?: string;
+  /** Only events of blocks up to this one. */
+  readonly blockMax?: number;
+  readonly order: "oldest-first" | "newest-first";
+  /** Continue after this place. */
+  readonly after?: { readonly at: string; readonly seq: number };
+  readonly limit: number;
+}
+
+export interface EventPage {
+  readonly events: readonly StoredEvent[];
+  /** Whether more would follow. */
+  readonly more: boolean;
+}
+
+export interface StoredDerivation extends Derivation {
+  readonly event: string;
+  readonly institution: string;
+  readonly recipients: readonly string[];
+}
+
+export interface Projection extends AsyncDisposable {
+  checkpoint(): Promise<Checkpoint | undefined>;
+
+  /**
+   * Applies one block: batches, events, edges, incidents and the checkpoint, all or nothing. An event whose id is
+   * already there is counted as its batch's duplicate; where its source digest differs (`conflicts` tells), an
+   * incident is recorded. A block at or below the checkpoint MUST be a no-op.
+   *
+   * @throws MedtraceError INTEGRITY when the block is not the one after the checkpoint.
+   */
+  apply(update: BlockUpdate): Promise<void>;
+
+  event(id: string): Promise<StoredEvent | undefined>;
+  /** Stored events of these ids; those not there are left out. */
+  events(ids: readonly string[]): Promise<readonly StoredEvent[]>;
+  find(filter: EventFilter): Promise<EventPage>;
+  /** How many events the filter matches, counting at most `countMax`. */
+  count(filter: Omit<EventFilter, "order" | "after" | "limit">, countMax: number): Promise<number>;
+
+  batch(ref: BatchRef): Promise<StoredBatch | undefined>;
+  /** Batches of one stream, newest first, with sequence below `before` where given. */
+  batches(owner: string, stream: string, limit: number, before?: number): Promise<readonly StoredBatch[]>;
+  /** The tree hashes of a batch, as {@link ProjectedBatch.tree}. */
+  tree(ref: BatchRef): Promise<Uint8Array | undefined>;
+
+  /** Derivations that start (`down`) or end (`up`) at any of these records, ordered, at most `limit`. */
+  derivations(
+    records: readonly string[],
+    direction: "up" | "down",
+    limit: number,
+  ): Promise<readonly StoredDerivation[]>;
+
+  /** Every token joined to this one, directly or over others, with itself; sorted. */
+  subjectClosure(token: string): Promise<readonly string[]>;
+
+  incidents(limit: number): Promise<readonly (Incident & { readonly block: number })[]>;
+  counts(): Promise<{
+    readonly events: number;
+    readonly batches: number;
+    readonly leaves: number;
+    readonly duplicates: number;
+    readonly incidents: number;
+  }>;
+
+  /** Every row of the content, as one line of text each, in an order that depends on the content alone. */
+  content(): AsyncIterable<string>;
+
+  /** Drops everything, the checkpoint too. */
+  reset(): Promise<void>;
+  ping(): Promise<void>;
+}
