@@ -1,0 +1,127 @@
+/** From a draft to a trace event: tokens in the place of persons, the rest sealed. */
+import { base64url } from "@medtrace/shared/model/bytes";
+import { SEAL_IV_BYTES, seal } from "@medtrace/shared/model/seal";
+import {
+  type SealedContent,
+  subjectRecordId,
+  TRACE_EVENT_FORMAT,
+  type TraceAgent,
+  type TraceEvent,
+  type TraceRecord,
+  type TraceTime,
+} from "@medtrace/shared/model/trace-event";
+import type { Subject } from "@medtrace/shared/ports/vault";
+import type { Draft, DraftAgent, DraftRecord } from "../normalise/draft.ts";
+import type { Veil } from "./veil.ts";
+
+const NONCE_BYTES = 32;
+/** Stands in for a subject where the event names none: the data key is then the institution's own. */
+export const NO_SUBJECT = "none";
+
+export interface EventParts {
+  readonly id: string;
+  readonly institution: string;
+  readonly digest: string;
+  readonly received: TraceTime;
+  /** One for each of the draft's persons, in order. */
+  readonly subjects: readonly Subject[];
+  /** Data key of (institution, {@link sealingSubject}). */
+  readonly dataKey: Uint8Array;
+  readonly veil: Veil;
+  readonly random: (length: number) => Uint8Array;
+}
+
+/** The token whose data key an event of these subjects is sealed under. */
+export function sealingSubject(subjects: readonly Subject[]): string {
+  return subjects[0]?.token ?? NO_SUBJECT;
+}
+
+/** The trace event of a draft; pure but for the random bytes it is given. */
+export function traceEvent(draft: Draft, parts: EventParts): TraceEvent {
+  const { id, subjects, veil } = parts;
+  return {
+    format: TRACE_EVENT_FORMAT,
+    id,
+    institution: parts.institution,
+    source: {
+      format: draft.format,
+      type: draft.type,
+      system: draft.system,
+      digest: parts.digest,
+      index: draft.index,
+      flags: draft.flags,
+    },
+    activity: draft.activity,
+    outcome: draft.outcome,
+    ...(draft.occurred === undefined ? {} : { occurred: draft.occurred }),
+    recorded: draft.recorded,
+    received: parts.received,
+    purposes: draft.purposes,
+    breakGlass: draft.breakGlass,
+    consents: draft.consents.map((consent) => veil(consent, "Consent")),
+    agents: draft.agents.map((agent) => clearAgent(agent, subjects, veil)),
+    records: draft.records.map((record) => clearRecord(record, subjects, veil)),
+    recipients: draft.recipients,
+    subjects: [...new Set(subjects.map((subject) => subject.token))],
+    joins: joinsOf(draft, subjects),
+    ...(draft.correlation === undefined ? {} : { correlation: draft.correlation }),
+    sealed: seal(sealedContent(draft, veil), parts.dataKey, sealingSubject(subjects), id, parts.random(SEAL_IV_BYTES)),
+    nonce: base64url(parts.random(NONCE_BYTES)),
+  };
+}
+
+function clearAgent(agent: DraftAgent, subjects: readonly Subject[], veil: Veil): TraceAgent {
+  return {
+    id: clearId(agent.id, "Agent", subjects, veil),
+    kind: agent.kind,
+    roles: agent.roles,
+    ...(agent.requestor === undefined ? {} : { requestor: agent.requestor }),
+    ...(agent.onBehalfOf === undefined ? {} : { onBehalfOf: veil(agent.onBehalfOf, "Agent") }),
+  };
+}
+
+function clearRecord(record: DraftRecord, subjects: readonly Subject[], veil: Veil): TraceRecord {
+  return {
+    id: clearId(record.id, record.type, subjects, veil),
+    type: record.type,
+    ...(record.version === undefined ? {} : { version: record.version }),
+    role: record.role,
+  };
+}
+
+function clearId(
+  id: string | { readonly person: number },
+  type: string,
+  subjects: readonly Subject[],
+  veil: Veil,
+): string {
+  if (typeof id === "string") return veil(id, type);
+  const subject = subjects[id.person];
+  if (subject === undefined) throw new RangeError(`a draft names person ${id.person} of ${subjects.length}`);
+  return subjectRecordId(subject.token);
+}
+
+/** Pairs said by the draft (merge, link), and tokens that one person's identifiers showed to be the same. */
+function joinsOf(draft: Draft, subjects: readonly Subject[]): [string, string][] {
+  const pairs = new Map<string, [string, string]>();
+  const add = (a: string | undefined, b: string | undefined): void => {
+    if (a === undefined || b === undefined || a === b) return;
+    const pair: [string, string] = a < b ? [a, b] : [b, a];
+    pairs.set(pair.join(" "), pair);
+  };
+  for (const [a, b] of draft.joins) add(subjects[a]?.token, subjects[b]?.token);
+  for (const subject of subjects) for (const other of subject.also) add(subject.token, other);
+  return [...pairs.values()];
+}
+
+/** Labels are keyed by the ids that readers will see. */
+function sealedContent(draft: Draft, veil: Veil): SealedContent {
+  const { labels } = draft.sealed;
+  return {
+    ...draft.sealed,
+    ...(draft.messageId === undefined ? {} : { messageId: draft.messageId }),
+    ...(labels === undefined
+      ? {}
+      : { labels: Object.fromEntries(Object.entries(labels).map(([id, label]) => [veil(id, "Agent"), label])) }),
+  };
+}

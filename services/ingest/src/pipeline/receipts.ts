@@ -1,0 +1,41 @@
+/** Receipts follow the event log: at start, what a killed process appended but did not note is read back. */
+import { fromUtf8 } from "@medtrace/shared/model/bytes";
+import type { EventLog, LogEntry } from "@medtrace/shared/ports/event-log";
+import type { Receipt, Vault } from "@medtrace/shared/ports/vault";
+
+const READ = { countMax: 1024, bytesMax: 4 * 1_048_576 };
+
+/** Notes every log record past the vault's watermarks; resolves with how many there were. */
+export async function catchUpReceipts(log: EventLog, vault: Vault): Promise<number> {
+  const watermarks = await vault.watermarks();
+  let noted = 0;
+  for (const range of await log.ranges()) {
+    let offset = Math.max(watermarks.get(range.partition) ?? range.first, range.first);
+    while (offset < range.end) {
+      const entries = await log.read(range.partition, offset, READ);
+      const last = entries.at(-1);
+      if (last === undefined) break;
+      offset = last.offset + 1;
+      await vault.remember(entries.flatMap(receiptOf), new Map([[range.partition, offset]]));
+      noted += entries.length;
+    }
+  }
+  return noted;
+}
+
+/** The receipt of a log record; none where its bytes are not a trace event that ingest could have written. */
+function receiptOf(entry: LogEntry): Receipt[] {
+  try {
+    const event = JSON.parse(fromUtf8(entry.value)) as {
+      id?: unknown;
+      institution?: unknown;
+      source?: { digest?: unknown };
+    };
+    const { id, institution } = event;
+    const digest = event.source?.digest;
+    if (typeof id !== "string" || typeof institution !== "string" || typeof digest !== "string") return [];
+    return [{ id, digest, institution, partition: entry.partition, offset: entry.offset }];
+  } catch {
+    return [];
+  }
+}
