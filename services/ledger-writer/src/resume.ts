@@ -1,27 +1,12 @@
 /** Where a stream goes on: at the ledger's head, and only on the very log that the head was made from. */
 
 import { MedtraceError } from "@medtrace/shared/errors";
+import { rangeLeaves } from "@medtrace/shared/log-range";
 import type { Batch } from "@medtrace/shared/model/batch";
-import { type Bytes, hex } from "@medtrace/shared/model/bytes";
-import { leafHash, merkleRoot } from "@medtrace/shared/model/merkle";
+import { hex } from "@medtrace/shared/model/bytes";
+import { merkleRoot } from "@medtrace/shared/model/merkle";
 import type { EventLog } from "@medtrace/shared/ports/event-log";
 import type { Ledger } from "@medtrace/shared/ports/ledger";
-
-const READ = { countMax: 1024, bytesMax: 4 * 1_048_576 };
-
-/** The leaves of [first, end) of a partition, in order; holes are allowed. */
-export async function rangeLeaves(log: EventLog, partition: number, first: number, end: number): Promise<Bytes[]> {
-  const leaves: Bytes[] = [];
-  for (let offset = first; offset < end; ) {
-    const entries = await log.read(partition, offset, READ);
-    const inside = entries.filter((entry) => entry.offset < end);
-    for (const entry of inside) leaves.push(leafHash(entry.value));
-    const last = inside.at(-1);
-    if (last === undefined) break;
-    offset = last.offset + 1;
-  }
-  return leaves;
-}
 
 /**
  * The stream's last batch on the ledger, once the log was seen to hold exactly the range that it anchors.

@@ -1,22 +1,18 @@
 /** Receipts follow the event log: at start, what a killed process appended but did not note is read back. */
+import { rangeEntries } from "@medtrace/shared/log-range";
 import { fromUtf8 } from "@medtrace/shared/model/bytes";
 import type { EventLog, LogEntry } from "@medtrace/shared/ports/event-log";
 import type { Receipt, Vault } from "@medtrace/shared/ports/vault";
-
-const READ = { countMax: 1024, bytesMax: 4 * 1_048_576 };
 
 /** Notes every log record past the vault's watermarks; resolves with how many there were. */
 export async function catchUpReceipts(log: EventLog, vault: Vault): Promise<number> {
   const watermarks = await vault.watermarks();
   let noted = 0;
   for (const range of await log.ranges()) {
-    let offset = Math.max(watermarks.get(range.partition) ?? range.first, range.first);
-    while (offset < range.end) {
-      const entries = await log.read(range.partition, offset, READ);
-      const last = entries.at(-1);
-      if (last === undefined) break;
-      offset = last.offset + 1;
-      await vault.remember(entries.flatMap(receiptOf), new Map([[range.partition, offset]]));
+    const covered = Math.max(watermarks.get(range.partition) ?? range.first, range.first);
+    for await (const entries of rangeEntries(log, range.partition, covered, range.end)) {
+      const end = (entries.at(-1)?.offset ?? covered) + 1;
+      await vault.remember(entries.flatMap(receiptOf), new Map([[range.partition, end]]));
       noted += entries.length;
     }
   }
