@@ -1,0 +1,86 @@
+/** Merkle trees of RFC 6962 section 2.1 with SHA-256 (WebCrypto). Hashes are lower-case hex. */
+
+const LEAF = 0x00;
+const NODE = 0x01;
+const MEMORY_MAX = 200_000;
+const encoder = new TextEncoder();
+
+/** SHA-256 (FIPS 180-4) of one prefix byte and these bytes. */
+async function prefixed(prefix: number, ...parts: readonly Uint8Array[]): Promise<string> {
+  const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 1));
+  bytes[0] = prefix;
+  let end = 1;
+  for (const part of parts) {
+    bytes.set(part, end);
+    end += part.length;
+  }
+  return sha256(bytes);
+}
+
+export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
+}
+
+/** SHA-256(0x00 || UTF-8 of the text): a leaf can never be taken for an inner node, nor the other way round. */
+export function leafHash(text: string): Promise<string> {
+  return prefixed(LEAF, encoder.encode(text));
+}
+
+export type NodeHash = (left: string, right: string) => Promise<string>;
+
+/** SHA-256(0x01 || left || right). Remembers what it hashed: events of one batch share most of their paths. */
+export function nodeHasher(): NodeHash {
+  const memory = new Map<string, Promise<string>>();
+  return (left, right) => {
+    const key = left + right;
+    const known = memory.get(key);
+    if (known !== undefined) return known;
+    if (memory.size >= MEMORY_MAX) memory.clear();
+    const made = prefixed(NODE, fromHex(left), fromHex(right));
+    memory.set(key, made);
+    return made;
+  };
+}
+
+/**
+ * The root that an audit path leads to (RFC 9162 section 2.1.3.2, whose names these are), for the leaf at `index` of
+ * `size` leaves; undefined where there is no such leaf or the path is longer or shorter than the tree is high there.
+ */
+export async function rootOfPath(
+  leaf: string,
+  index: number,
+  size: number,
+  path: readonly string[],
+  nodeHash: NodeHash,
+): Promise<string | undefined> {
+  if (index >= size) return undefined;
+  let fn = index;
+  let sn = size - 1;
+  let r = leaf;
+  for (const p of path) {
+    if (sn === 0) return undefined;
+    if (fn % 2 === 1 || fn === sn) {
+      r = await nodeHash(p, r);
+      while (fn % 2 === 0 && fn !== 0) {
+        fn = Math.floor(fn / 2);
+        sn = Math.floor(sn / 2);
+      }
+    } else {
+      r = await nodeHash(r, p);
+    }
+    fn = Math.floor(fn / 2);
+    sn = Math.floor(sn / 2);
+  }
+  return sn === 0 ? r : undefined;
+}
+
+export function toHex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Bytes of hex digits whose form was checked before. */
+export function fromHex(digits: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(digits.length / 2);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16);
+  return bytes;
+}

@@ -1,0 +1,86 @@
+/** What the verifier says of an evidence file, and how a check says no. */
+
+/** `proven`: every check passed. `refuted`: one failed. `cannot-tell`: one could not be made, and none failed. */
+export type Outcome = "proven" | "refuted" | "cannot-tell";
+
+export interface Verdict {
+  readonly verdict: Outcome;
+  readonly events: readonly EventVerdict[];
+  readonly checkpoint?: CheckpointFacts;
+  readonly steps: readonly Step[];
+  /** What was shown; empty unless the verdict is `proven`. */
+  readonly proved: readonly string[];
+  readonly onTrust: readonly string[];
+  readonly notChecked: readonly string[];
+  /** Why the verdict is not `proven`: one line for each failed check, nearest to the signature first. */
+  readonly reasons: readonly string[];
+}
+
+/** One check that was made, in the order of making. */
+export interface Step {
+  /** Name of the check, the same for every place it is made at. */
+  readonly check: string;
+  readonly passed: boolean;
+  /** Place in the evidence file, such as `events[3]`. */
+  readonly at: string;
+  readonly says: string;
+}
+
+/** One event of the file; `facts` and `anchor` are absent where they could not be read. */
+export interface EventVerdict {
+  readonly at: string;
+  /** Of everything under this event: its text, path, batch, block, checkpoint, signature and key. */
+  readonly verdict: Outcome;
+  /** 64 hex digits; empty where the event could not be read. */
+  readonly id: string;
+  readonly facts?: EventFacts;
+  readonly anchor?: EventAnchor;
+}
+
+/** What the event's own text tells, by the names it has there. */
+export interface EventFacts {
+  readonly format: number;
+  readonly id: string;
+  readonly institution: string;
+  readonly source: { readonly type: string };
+  readonly activity: { readonly kind: string };
+  readonly outcome: string;
+  readonly occurred: { readonly start: { readonly given: string } } | undefined;
+  readonly recorded: { readonly given: string };
+  readonly received: { readonly given: string };
+  readonly agents: readonly { readonly id: string }[];
+  readonly records: readonly { readonly id: string; readonly role: string }[];
+}
+
+/** Where the ledger holds the event: leaf `index`, from 0, of `count`, in a batch that `block` anchors. */
+export interface EventAnchor {
+  readonly owner: string;
+  readonly stream: string;
+  readonly sequence: number;
+  readonly index: number;
+  readonly count: number;
+  readonly block: number;
+}
+
+/** The checkpoint that everything in the file hangs on. */
+export interface CheckpointFacts {
+  readonly origin: string;
+  /** Blocks that the checkpoint commits to. */
+  readonly size: number;
+  /** Verifier keys whose signatures hold. */
+  readonly keys: readonly string[];
+  /** True where one of these was given by the reader, false where the file alone vouches for them. */
+  readonly pinned: boolean;
+}
+
+/** A check that did not pass: where, why, and whether that refutes the evidence or leaves it open. */
+export class Fault extends Error {
+  readonly at: string;
+  readonly outcome: Exclude<Outcome, "proven">;
+
+  constructor(at: string, message: string, outcome: Exclude<Outcome, "proven"> = "refuted") {
+    super(message);
+    this.at = at;
+    this.outcome = outcome;
+  }
+}
