@@ -4,6 +4,19 @@
  */
 import type { Batch, BatchRef } from "../model/batch.ts";
 
+/** Bounds of one call; above them a call is refused, never cut short in silence. */
+export const PROJECTION_LIMITS = {
+  /** Events, batches or incidents of one answer. */
+  pageMax: 1_000,
+  /** Facets of one filter, and records of one look at derivations. */
+  facetsMax: 1_000,
+  /** Derivations of one answer. */
+  derivationsMax: 10_000,
+  /** Tokens of one closure; a larger one is cut to the nearest, as nobody is that many people. */
+  closureMax: 1_000,
+  countMax: 100_000,
+} as const;
+
 /** What a trace event can be found by. `record`: touched it; `trace`-like records are records too. */
 export type FacetKind = "record" | "agent" | "subject" | "recipient";
 
@@ -91,7 +104,7 @@ export interface StoredBatch {
 }
 
 export interface EventFilter {
-  /** Any of these facets. */
+  /** Any of these facets; none named: every event. */
   readonly facets: readonly Facet[];
   /** Institution whose view this is: events that it produced, or that name it as recipient. Absent: all. */
   readonly viewer?: string;
@@ -119,6 +132,15 @@ export interface StoredDerivation extends Derivation {
   readonly recipients: readonly string[];
 }
 
+export interface ProjectionCounts {
+  readonly events: number;
+  readonly batches: number;
+  /** Records of all batches, those that could not be verified too. */
+  readonly leaves: number;
+  readonly duplicates: number;
+  readonly incidents: number;
+}
+
 export interface Projection extends AsyncDisposable {
   checkpoint(): Promise<Checkpoint | undefined>;
 
@@ -127,13 +149,22 @@ export interface Projection extends AsyncDisposable {
    * already there is counted as its batch's duplicate; where its source digest differs (`conflicts` tells), an
    * incident is recorded. A block at or below the checkpoint MUST be a no-op.
    *
-   * @throws MedtraceError INTEGRITY when the block is not the one after the checkpoint.
+   * Durable against the death of the process, not against a power cut: it can be rebuilt.
+   *
+   * @throws MedtraceError INTEGRITY when the block is not the one after the checkpoint (0 where there is none), or
+   * holds a batch that is already there; INPUT_INVALID when an event's id or time is not of its form.
    */
   apply(update: BlockUpdate): Promise<void>;
 
   event(id: string): Promise<StoredEvent | undefined>;
   /** Stored events of these ids; those not there are left out. */
   events(ids: readonly string[]): Promise<readonly StoredEvent[]>;
+  /**
+   * One page of the events that match, each once, by (`at`, `seq`). Pages that follow one another's last place give
+   * every event that was there when the first was read once, whatever is applied meanwhile.
+   *
+   * @throws MedtraceError INPUT_INVALID over {@link PROJECTION_LIMITS}, or where a time cannot be read.
+   */
   find(filter: EventFilter): Promise<EventPage>;
   /** How many events the filter matches, counting at most `countMax`. */
   count(filter: Omit<EventFilter, "order" | "after" | "limit">, countMax: number): Promise<number>;
@@ -144,26 +175,29 @@ export interface Projection extends AsyncDisposable {
   /** The tree hashes of a batch, as {@link ProjectedBatch.tree}. */
   tree(ref: BatchRef): Promise<Uint8Array | undefined>;
 
-  /** Derivations that start (`down`) or end (`up`) at any of these records, ordered, at most `limit`. */
+  /**
+   * Derivations that start (`down`) or end (`up`) at any of these records, each once, in order of application, at most
+   * `limit`.
+   */
   derivations(
     records: readonly string[],
     direction: "up" | "down",
     limit: number,
   ): Promise<readonly StoredDerivation[]>;
 
-  /** Every token joined to this one, directly or over others, with itself; sorted. */
+  /** Every token joined to this one, directly or over others, with itself; sorted, at most `closureMax`. */
   subjectClosure(token: string): Promise<readonly string[]>;
 
+  /** Newest first. */
   incidents(limit: number): Promise<readonly (Incident & { readonly block: number })[]>;
-  counts(): Promise<{
-    readonly events: number;
-    readonly batches: number;
-    readonly leaves: number;
-    readonly duplicates: number;
-    readonly incidents: number;
-  }>;
+  counts(): Promise<ProjectionCounts>;
 
-  /** Every row of the content, as one line of text each, in an order that depends on the content alone. */
+  /**
+   * Every row of the content, as one line of text each, as of one moment and in an order that depends on the content
+   * alone: the lines of projection-content.ts, in its order. Two engines that applied the same blocks give the same.
+   *
+   * @throws MedtraceError INTEGRITY where the stored rows cannot be read.
+   */
   content(): AsyncIterable<string>;
 
   /** Drops everything, the checkpoint too. */
