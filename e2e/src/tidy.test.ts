@@ -67,7 +67,10 @@ test("only mains, workers and the embedded start open engines", () => {
 
 test("relative imports stay inside their package", () => {
   const wrong = files.flatMap(({ path, text }) => {
-    const room = path.split("/").slice(0, path.startsWith("packages/") || path.startsWith("services/") ? 2 : 1).join("/");
+    const room = path
+      .split("/")
+      .slice(0, path.startsWith("packages/") || path.startsWith("services/") ? 2 : 1)
+      .join("/");
     return importsOf(text)
       .filter((from) => from.startsWith("."))
       .filter((from) => !relative(ROOT, join(ROOT, dirname(path), from)).startsWith(`${room}/`))

@@ -1,7 +1,7 @@
 /** Kill -9 at random moments while publishing; then everything acknowledged must be there once, and provable. */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { medtrace, settled, type Started, start, temporaryFolder, token } from "../testing/medtrace.ts";
+import { medtrace, type Started, settled, start, temporaryFolder, token } from "../testing/medtrace.ts";
 
 const LINES_A_REQUEST = 200;
 

@@ -59,7 +59,13 @@ export interface Started extends AsyncDisposable {
 
 /** Starts the embedded medtrace on a data folder, on free ports, and waits until it is ready. */
 export async function start(data: string, extra: Readonly<Record<string, string>> = {}): Promise<Started> {
-  const own = { MEDTRACE_DATA: data, INGEST_PORT: "0", INGEST_MLLP_PORT: "0", LEDGER_WRITER_PORT: "0", QUERY_PORT: "0" };
+  const own = {
+    MEDTRACE_DATA: data,
+    INGEST_PORT: "0",
+    INGEST_MLLP_PORT: "0",
+    LEDGER_WRITER_PORT: "0",
+    QUERY_PORT: "0",
+  };
   const child = spawn(process.execPath, [MAIN, "start", "--json"], {
     env: { ...process.env, NO_COLOR: "1", ...own, ...extra },
     stdio: ["ignore", "pipe", "pipe"],
