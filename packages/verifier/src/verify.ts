@@ -64,7 +64,7 @@ async function checkEvidence(trail: Trail, evidence: Evidence, options: TrustOpt
   for (const i of ledger.blocks.keys()) blocks.push(await checkBlock(trail, ledger.blocks, i, note, nodeHash));
   const batches = await checkBatches(trail, evidence.batches, blocks, signed);
   const events = await checkEvents(trail, evidence, batches, nodeHash);
-  await checkNothingIsSpare(trail, evidence, batches);
+  await checkNothingIsSpare(trail, evidence, blocks, batches);
   return { events, checkpoint };
 }
 
@@ -120,6 +120,7 @@ async function checkBatches(
       anchors.set(batchId(transaction), same);
     }
   }
+  const unknown = blocks.some(({ block, outcome }) => block === undefined && outcome === "cannot-tell");
   const states: BatchState[] = [];
   const listed = new Set<string>();
   for (const [i, anchored] of batches.entries()) {
@@ -128,6 +129,8 @@ async function checkBatches(
     const id = batchId(anchored);
     const found = anchors.get(id) ?? [];
     await own.check("batch-in-block", at, "a block of the file anchors this very batch, once", () => {
+      if (found.length === 0 && unknown)
+        throw new Fault(at, "its block may be one of a format not known", "cannot-tell");
       if (found.length !== 1)
         throw new Fault(at, `the file's blocks anchor batch ${id} ${found.length} times, not once`);
       if (listed.has(id)) throw new Fault(at, `the file lists batch ${id} twice`);
@@ -222,13 +225,18 @@ function position({ owner, batch }: Anchored, index: number, block: number): Non
 }
 
 /** What no event hangs on could say anything: a file that holds such a batch or block is refused. */
-async function checkNothingIsSpare(trail: Trail, evidence: Evidence, states: readonly BatchState[]): Promise<void> {
-  const batches = new Set(evidence.events.map((event) => event.batch));
-  const blocks = new Set(states.flatMap((state) => state.anchoredBy));
+async function checkNothingIsSpare(
+  trail: Trail,
+  evidence: Evidence,
+  blocks: readonly BlockState[],
+  batches: readonly BatchState[],
+): Promise<void> {
+  const usedBatches = new Set(evidence.events.map((event) => event.batch));
+  const usedBlocks = new Set(batches.flatMap((state) => state.anchoredBy));
   await trail.check("nothing-spare", "the file", "every batch holds an event, every block a batch", () => {
-    const batch = evidence.batches.findIndex((_, index) => !batches.has(index));
+    const batch = batches.findIndex((_, index) => !usedBatches.has(index));
     if (batch >= 0) throw new Fault(`batches[${batch}]`, "no event of the file is in this batch");
-    const block = evidence.ledger.blocks.findIndex((_, index) => !blocks.has(index));
+    const block = blocks.findIndex((state, index) => state.block !== undefined && !usedBlocks.has(index));
     if (block >= 0) throw new Fault(`ledger.blocks[${block}]`, "no batch of the file is in this block");
   });
 }

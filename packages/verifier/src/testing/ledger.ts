@@ -222,3 +222,9 @@ export function sample(): { ledger: TestLedger; evidence: TestEvidence } {
   ledger.anchor("HospitalAMSP", "log-0", range(60, 2));
   return { ledger, evidence: ledger.evidence([a, 0], [a, 6], [b, 5], [c, 0], [b, 11]) };
 }
+
+/** The evidence that src/golden keeps, and the key that signed it. */
+export function goldenEvidence(): { text: string; key: string } {
+  const { ledger } = sample();
+  return { text: `${JSON.stringify(ledger.evidence([0, 2], [1, 11], [3, 0]), null, 2)}\n`, key: ledger.key.vkey };
+}
