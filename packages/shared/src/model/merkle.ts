@@ -6,22 +6,33 @@ import { type Bytes, sameBytes, sha256 } from "./bytes.ts";
 const LEAF = 0x00;
 const NODE = 0x01;
 export const HASH_BYTES = 32;
+/** More than any proof in a tree of fewer than 2^53 leaves has. */
+const HASHES_MAX = 128;
+
+// Hashing is synchronous, so one buffer each serves every call; a new one per hash costs as much as the hash.
+const leafBuffer = new Uint8Array(8_192);
+const nodeBuffer = new Uint8Array(1 + 2 * HASH_BYTES);
+nodeBuffer[0] = NODE;
 
 /** Leaf hash: SHA-256(0x00 || data). */
 export function leafHash(data: Bytes): Bytes {
-  const buffer = new Uint8Array(1 + data.length);
+  const size = 1 + data.length;
+  const buffer = size <= leafBuffer.length ? leafBuffer.subarray(0, size) : new Uint8Array(size);
   buffer[0] = LEAF;
   buffer.set(data, 1);
   return sha256(buffer);
 }
 
-/** Node hash: SHA-256(0x01 || left || right). */
+/**
+ * Node hash: SHA-256(0x01 || left || right).
+ *
+ * @throws RangeError unless both are 32 bytes.
+ */
 export function nodeHash(left: Bytes, right: Bytes): Bytes {
-  const buffer = new Uint8Array(1 + 2 * HASH_BYTES);
-  buffer[0] = NODE;
-  buffer.set(left, 1);
-  buffer.set(right, 1 + HASH_BYTES);
-  return sha256(buffer);
+  if (left.length !== HASH_BYTES || right.length !== HASH_BYTES) throw new RangeError("a node has two 32-byte hashes");
+  nodeBuffer.set(left, 1);
+  nodeBuffer.set(right, 1 + HASH_BYTES);
+  return sha256(nodeBuffer);
 }
 
 /**
@@ -67,10 +78,11 @@ export function inclusionPath(levels: readonly (readonly Bytes[])[], index: numb
 
 /**
  * Root that an audit path leads to (RFC 9162 section 2.1.3.2), or undefined where the path has the wrong length for
- * this index and size. Compare it with the root you trust.
+ * this index and size, or a hash is not 32 bytes. Compare it with the root you trust.
  */
 export function rootFromInclusion(leaf: Bytes, index: number, size: number, path: readonly Bytes[]): Bytes | undefined {
   if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size) return undefined;
+  if (!areHashes(leaf, ...path)) return undefined;
   let fn = index;
   let sn = size - 1;
   let hash = leaf;
@@ -89,6 +101,10 @@ export function rootFromInclusion(leaf: Bytes, index: number, size: number, path
     sn = Math.floor(sn / 2);
   }
   return sn === 0 ? hash : undefined;
+}
+
+function areHashes(...hashes: readonly Bytes[]): boolean {
+  return hashes.length <= HASHES_MAX && hashes.every((hash) => hash.length === HASH_BYTES);
 }
 
 /** True where the path proves `leaf` at `index` of the tree of `size` leaves with this root. */
@@ -141,6 +157,7 @@ export function verifyConsistency(
   path: readonly Bytes[],
 ): boolean {
   if (!Number.isSafeInteger(size1) || !Number.isSafeInteger(size2) || size1 < 0 || size1 > size2) return false;
+  if (!areHashes(root1, root2, ...path)) return false;
   if (size1 === size2) return path.length === 0 && sameBytes(root1, root2);
   if (size1 === 0) return path.length === 0;
   const powerOfTwo = splitPoint(size1 + 1) === size1;
