@@ -1,0 +1,82 @@
+/** What the parts of one mapping share. */
+import { MedtraceError } from "@medtrace/shared/errors";
+import type { TraceTime } from "@medtrace/shared/model/trace-event";
+import type { MappingContext } from "../../normalise/draft.ts";
+import { ID_LENGTH_MAX } from "../limits.ts";
+import { part, type Segment } from "../message.ts";
+
+export interface Hl7Context extends MappingContext {
+  /** Stands in where MSH-7 cannot be read: a mapping has no clock. */
+  readonly received: TraceTime;
+}
+
+/** Collects what is odd about a message; each flag once. */
+export type Flags = Set<string>;
+
+const ABSOLUTE = /^(?:urn:|https?:\/\/)/i;
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\s]+/gu;
+const PLAIN = /^[!-~]+$/;
+
+/** The institution that a facility is known as; undefined where the directory does not know it. */
+export function knownInstitution(name: string, context: Hl7Context): string | undefined {
+  if (name === "") return undefined;
+  const { directory } = context;
+  const found = directory.resolve(name);
+  if (found !== name || found === context.institution) return found;
+  // A name that is the institution's id resolves to itself, as an unknown one does; in other letter case it does not.
+  const other = name === name.toUpperCase() ? name.toLowerCase() : name.toUpperCase();
+  return other !== name && directory.resolve(other) === name ? name : undefined;
+}
+
+/** Names of an HD (namespace, universal id, its type) or an XON's id, likeliest first: `urn:oid:` for an ISO OID. */
+export function authorityNames(namespace: string, universal: string, type: string): string[] {
+  const names = [namespace];
+  if (universal !== "") names.push(universalUri(universal, type), universal);
+  return names.filter((name) => name !== "");
+}
+
+/** A universal id as a URI where its type says how (HL7 table 0301), else as it is. */
+export function universalUri(universal: string, type: string): string {
+  if (ABSOLUTE.test(universal)) return universal;
+  const kind = type.toUpperCase();
+  if (kind === "ISO") return `urn:oid:${universal}`;
+  return kind === "UUID" || kind === "GUID" ? `urn:uuid:${universal.toLowerCase()}` : universal;
+}
+
+/** A text fit for an id in the clear part: white space and control characters as single blanks. */
+export function idText(text: string, at: string): string {
+  const clean = PLAIN.test(text) ? text : text.replace(UNPRINTABLE, " ").trim();
+  if (clean.length > ID_LENGTH_MAX) {
+    throw new MedtraceError("INPUT_TOO_LARGE", `an identifier is longer than ${ID_LENGTH_MAX} characters`, { at });
+  }
+  return clean;
+}
+
+/**
+ * Record id of an entity identifier (EI: value, namespace, universal id, its type); also of a plain value. A universal
+ * id alone, or an absolute URI, stands for itself; else the id is the assigner's where the directory knows the
+ * namespace, and the sender's own where not. Undefined where the field is empty.
+ */
+export function entityId(
+  segment: Segment,
+  text: string,
+  type: string,
+  at: string,
+  context: Hl7Context,
+): string | undefined {
+  const value = idText(part(segment, text, 1), at);
+  const universal = idText(part(segment, text, 3), at);
+  if (value === "")
+    return universal === "" ? undefined : absolute(universalUri(universal, part(segment, text, 4)), type, context);
+  if (ABSOLUTE.test(value)) return value;
+  const names = authorityNames(part(segment, text, 2), universal, part(segment, text, 4));
+  for (const name of names) {
+    const owner = knownInstitution(name, context);
+    if (owner !== undefined) return `${owner}/${type}/${value}`;
+  }
+  return `${context.institution}/${type}/${value}`;
+}
+
+function absolute(uri: string, type: string, context: Hl7Context): string {
+  return ABSOLUTE.test(uri) ? uri : `${context.institution}/${type}/${uri}`;
+}

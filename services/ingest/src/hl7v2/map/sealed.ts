@@ -1,0 +1,79 @@
+/** What of a message identifies a person and is kept for its own institution only, bounded. */
+import type { SealedContent } from "@medtrace/shared/model/trace-event";
+import { cut, SEALED_VALUE_LENGTH_MAX, SEALED_VALUES_MAX, TEXT_LENGTH_MAX } from "../limits.ts";
+import { field, rawField, repetitions, type Segment, spoken } from "../message.ts";
+import type { Person } from "./people.ts";
+
+const NAMES: ReadonlyMap<string, readonly number[]> = new Map([
+  ["PID", [5, 9]],
+  ["MRG", [7]],
+]);
+/** Home address, then the phones at home and at work. */
+const ADDRESSES: ReadonlyMap<string, readonly number[]> = new Map([["PID", [11, 13, 14]]]);
+/** Observation types (OBX-2, HL7 table 0125) whose value is text that somebody wrote. */
+const TEXT_TYPES: ReadonlySet<string> = new Set(["FT", "TX"]);
+
+/**
+ * @param segments those that the event is about.
+ * @param labels names of agents and records, by id.
+ * @param remarks further texts, such as staff named without an id.
+ */
+export function sealedOf(
+  segments: readonly Segment[],
+  people: readonly Person[],
+  labels: Readonly<Record<string, string>>,
+  remarks: readonly string[],
+): SealedContent {
+  const identifiers = people.flatMap((person) => person.sealed);
+  const names = valuesOf(segments, NAMES);
+  const addresses = valuesOf(segments, ADDRESSES);
+  const birthDate = segments.map((segment) => (segment.name === "PID" ? field(segment, 7) : "")).find(isSaid);
+  const text = textsOf(segments, remarks);
+  return {
+    ...(identifiers.length === 0 ? {} : { identifiers }),
+    ...(names.length === 0 ? {} : { names }),
+    ...(birthDate === undefined ? {} : { birthDate: cut(birthDate, SEALED_VALUE_LENGTH_MAX) }),
+    ...(addresses.length === 0 ? {} : { addresses }),
+    ...(text.length === 0 ? {} : { text }),
+    ...(Object.keys(labels).length === 0 ? {} : { labels }),
+  };
+}
+
+const isSaid = (text: string): boolean => text !== "";
+
+function valuesOf(segments: readonly Segment[], fields: ReadonlyMap<string, readonly number[]>): string[] {
+  const values = new Set<string>();
+  for (const segment of segments) {
+    for (const n of fields.get(segment.name) ?? []) {
+      for (const repetition of repetitions(segment, n)) {
+        if (values.size >= SEALED_VALUES_MAX) return [...values];
+        if (repetition === "") continue;
+        const value = spoken(segment, cut(repetition, SEALED_VALUE_LENGTH_MAX));
+        if (value !== "") values.add(value);
+      }
+    }
+  }
+  return [...values];
+}
+
+/** Notes (NTE-3) and written observations (OBX-5), as many characters of them as TEXT_LENGTH_MAX. */
+function textsOf(segments: readonly Segment[], remarks: readonly string[]): string[] {
+  const texts: string[] = [];
+  let left = TEXT_LENGTH_MAX;
+  const add = (text: string): void => {
+    if (text === "") return;
+    texts.push(cut(text, left));
+    left -= text.length;
+  };
+  for (const remark of remarks) if (left > 0) add(remark);
+  for (const segment of segments) {
+    if (left <= 0) break;
+    if (segment.name === "NTE") addField(segment, 3);
+    else if (segment.name === "OBX" && TEXT_TYPES.has(field(segment, 2))) addField(segment, 5);
+  }
+  return texts;
+
+  function addField(segment: Segment, n: number): void {
+    add(spoken(segment, cut(rawField(segment, n), TEXT_LENGTH_MAX)));
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * HL7 v2 messages in ER7: header first, then the rest (HL7 v2.9 chapter 2). Parsing is lazy: segments are cut at once,
+ * fields only where they are asked for. All numbers are HL7's own and start at 1; `MSH-1` is the field separator.
+ */
+import { MedtraceError } from "@medtrace/shared/errors";
+import { type Charset, charsetOf, decodeMessage } from "./charset.ts";
+import { type Delimiters, readDelimiters } from "./delimiters.ts";
+import { unescapeValue } from "./escape.ts";
+import { holdWithin, SEGMENTS_MAX } from "./limits.ts";
+
+/** A field that says "delete what you have", as opposed to an empty one, which says nothing (section 2.5.3). */
+export const HL7_NULL = '""';
+
+/** Bytes: any set in which CR, LF and the header are ASCII. The others hold 16-bit units (HL7 section 2.14.9.18). */
+export type Width = "bytes" | "utf-16le" | "utf-16be";
+
+/** One message of a body, not yet read. */
+export interface MessageBytes {
+  readonly raw: Uint8Array;
+  readonly width: Width;
+  /** What is odd about its place in the body. */
+  readonly flags: readonly string[];
+}
+
+export interface Segment {
+  readonly name: string;
+  readonly text: string;
+  readonly syntax: Syntax;
+}
+
+export interface Syntax {
+  readonly delimiters: Delimiters;
+  readonly decode: (bytes: Uint8Array) => string;
+}
+
+export interface Header {
+  /** MSH as its bytes came, one character a byte (of `utf-16`: its text): enough to answer what cannot be read on. */
+  readonly msh: Segment;
+  readonly width: Width;
+}
+
+export interface Message {
+  readonly msh: Segment;
+  /** All segments, MSH first. */
+  readonly segments: readonly Segment[];
+  readonly flags: readonly string[];
+}
+
+const VERSIONS: ReadonlySet<string> = new Set(
+  "2.1 2.2 2.3 2.3.1 2.3.2 2.4 2.5 2.5.1 2.6 2.7 2.7.1 2.8 2.8.1 2.8.2 2.9 2.9.1".split(" "),
+);
+const SEGMENT_NAME = /^[A-Z][A-Z0-9]{2}/;
+const LINE_END = /\r\n|\r|\n/;
+const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1");
+
+/** True for a version of HL7 that is taken (HL7 table 0104). */
+export function isVersion(version: string): boolean {
+  return VERSIONS.has(version);
+}
+
+/**
+ * The header of a message: what an acknowledgment needs.
+ *
+ * @throws MedtraceError INPUT_MALFORMED where there is no MSH that can be read.
+ */
+export function readHeader({ raw, width }: MessageBytes): Header {
+  const text = width === "bytes" ? latin1(firstLine(raw)) : (wideText(raw, width).split(LINE_END, 1)[0] ?? "");
+  if (!text.startsWith("MSH")) {
+    throw new MedtraceError("INPUT_MALFORMED", "a message does not start with an MSH segment", {
+      at: "MSH",
+      hint: "HL7 v2 messages are sent as ER7, segment by segment, from MSH on",
+    });
+  }
+  return { msh: { name: "MSH", text, syntax: { delimiters: readDelimiters(text), decode: latin1 } }, width };
+}
+
+/**
+ * The whole message. Its version, control id and character set are looked at first.
+ *
+ * @throws MedtraceError INPUT_UNSUPPORTED at MSH-12 or MSH-18, INPUT_INVALID at MSH-10, INPUT_TOO_LARGE.
+ */
+export function readMessage({ raw, width, flags }: MessageBytes, header: Header): Message {
+  const { msh } = header;
+  if (!isVersion(field(msh, 12))) {
+    throw new MedtraceError("INPUT_UNSUPPORTED", "MSH-12 is not a version of HL7 that is taken", {
+      at: "MSH-12",
+      hint: "versions 2.1 to 2.9 are taken",
+    });
+  }
+  if (field(msh, 10) === "") {
+    throw new MedtraceError("INPUT_INVALID", "MSH-10 (message control id) is missing", {
+      at: "MSH-10",
+      hint: "give every message an id of its own: a resent message is told by it",
+    });
+  }
+  const charset = charsetOf(repetitions(msh, 18));
+  const decoded = width === "bytes" ? decodeMessage(raw, charset) : { text: wideText(raw, width), flags: [] };
+  const syntax = { delimiters: msh.syntax.delimiters, decode: hexDecoder(charset, width) };
+  const odd: string[] = [...flags, ...decoded.flags];
+  const segments = readSegments(decoded.text, syntax, odd);
+  return { msh: segments[0] ?? msh, segments, flags: odd };
+}
+
+function readSegments(text: string, syntax: Syntax, flags: string[]): Segment[] {
+  const lines = text.split(text.includes("\n") ? LINE_END : "\r", SEGMENTS_MAX + 1);
+  holdWithin(lines.length, SEGMENTS_MAX, "segments in a message", "MSH");
+  const segments: Segment[] = [];
+  for (const line of lines) {
+    if (line === "") continue;
+    const name = line.slice(0, 3);
+    if (SEGMENT_NAME.test(name) && (line.length === 3 || line[3] === syntax.delimiters.field)) {
+      segments.push({ name, text: line, syntax });
+    } else if (line.trim() !== "" && !flags.includes("hl7:not-a-segment")) {
+      flags.push("hl7:not-a-segment");
+    }
+  }
+  return segments;
+}
+
+/** `\X…\` under the ASCII default holds UTF-8 as often as anything else; what is not valid is read byte by byte. */
+function hexDecoder(charset: Charset, width: Width): (bytes: Uint8Array) => string {
+  if (width !== "bytes") return (bytes) => wideText(bytes, "utf-16be");
+  return charset.form === "other" || charset.form === "plain"
+    ? (bytes) => charset.decode(bytes)
+    : (bytes) => decodeMessage(bytes, charset).text;
+}
+
+function firstLine(raw: Uint8Array): Uint8Array {
+  const cr = raw.indexOf(0x0d);
+  const line = cr < 0 ? raw : raw.subarray(0, cr);
+  const lf = line.indexOf(0x0a);
+  return lf < 0 ? line : line.subarray(0, lf);
+}
+
+/** Text of 16-bit units; each unit stays one character of the string. */
+export function wideText(raw: Uint8Array, width: "utf-16le" | "utf-16be"): string {
+  return new TextDecoder(width, { ignoreBOM: true }).decode(raw);
+}
+
+/** The n-th field as it stands in the message: escaped, with all repetitions; "" where it is absent. */
+export function rawField({ name, text, syntax }: Segment, n: number): string {
+  const separator = syntax.delimiters.field;
+  if (name !== "MSH" && name !== "BHS" && name !== "FHS") return piece(text, separator, n);
+  return n === 1 ? separator : piece(text, separator, n - 1);
+}
+
+/** The repetitions of the n-th field, escaped; one "" where the field is absent. */
+export function repetitions(segment: Segment, n: number): readonly string[] {
+  const text = rawField(segment, n);
+  const separator = segment.syntax.delimiters.repetition;
+  return text.includes(separator) ? text.split(separator) : [text];
+}
+
+/**
+ * A value: of the n-th field, in its `rep`-th repetition, the `comp`-th component and its `sub`-th subcomponent, all
+ * from 1. Unescaped and trimmed; "" where it is absent or null.
+ */
+export function field(segment: Segment, n: number, rep = 1, comp = 1, sub = 1): string {
+  return part(segment, piece(rawField(segment, n), segment.syntax.delimiters.repetition, rep - 1), comp, sub);
+}
+
+/** A value inside one of a field's {@link repetitions}, as {@link field} gives it. */
+export function part({ syntax }: Segment, repetition: string, comp = 1, sub = 1): string {
+  if (repetition === "" || repetition === HL7_NULL) return "";
+  const { component, subcomponent } = syntax.delimiters;
+  const value = piece(piece(repetition, component, comp - 1), subcomponent, sub - 1);
+  return value === "" || value === HL7_NULL ? "" : unescapeValue(value, syntax.delimiters, syntax.decode).trim();
+}
+
+/** A whole repetition as text for people: its components unescaped, parted by blanks. */
+export function spoken({ syntax }: Segment, repetition: string): string {
+  const { component, subcomponent } = syntax.delimiters;
+  const words = repetition
+    .replaceAll(subcomponent, component)
+    .split(component)
+    .map((word) => (word === HL7_NULL ? "" : unescapeValue(word, syntax.delimiters, syntax.decode).trim()));
+  return words.filter((word) => word !== "").join(" ");
+}
+
+function piece(text: string, separator: string, index: number): string {
+  let start = 0;
+  for (let i = 0; i < index; i++) {
+    const next = text.indexOf(separator, start);
+    if (next < 0) return "";
+    start = next + 1;
+  }
+  const end = text.indexOf(separator, start);
+  if (start === 0 && end < 0) return text;
+  return text.slice(start, end < 0 ? undefined : end);
+}

@@ -1,0 +1,176 @@
+/** From the bytes of a body to acknowledgments: what HTTP and MLLP have in common. */
+import { hasCode, MedtraceError } from "@medtrace/shared/errors";
+import { traceTimeOf } from "@medtrace/shared/model/time";
+import type { Draft, Intake, MappingContext, Receipted } from "../normalise/draft.ts";
+import { acknowledge, acknowledgeBatch, reject, type Stamp } from "./ack.ts";
+import type { Hl7Context } from "./map/context.ts";
+import { mapMessage } from "./map/map.ts";
+import { field, type Header, type MessageBytes, readHeader, readMessage } from "./message.ts";
+import { type Body, splitBody } from "./split.ts";
+
+export interface TakeParts {
+  readonly intake: Intake;
+  readonly directory: MappingContext["directory"];
+  /** Offset for times that carry none. */
+  readonly zone: string;
+  readonly now_ms: () => number;
+  /** A new id for each acknowledgment, at most 20 characters of A-Z a-z 0-9. */
+  readonly controlId: () => string;
+}
+
+export interface MessageOutcome {
+  readonly status: "accepted" | "duplicate" | "refused";
+  /** MSH-10; undefined where it could not be read. */
+  readonly controlId: string | undefined;
+  /** Ids of its trace events; empty where it was refused. */
+  readonly ids: readonly string[];
+  readonly flags: readonly string[];
+  /** Why it was refused. */
+  readonly error: MedtraceError | undefined;
+  /** Its acknowledgment; undefined where its sender wants none. */
+  readonly ack: Uint8Array | undefined;
+}
+
+export interface Taken {
+  /** In the order of the body. */
+  readonly messages: readonly MessageOutcome[];
+  /** What is wrong with the batch around them. */
+  readonly faults: readonly MedtraceError[];
+  /** All acknowledgments, as a batch where a batch was sent; undefined where none is wanted. */
+  readonly reply: Uint8Array | undefined;
+}
+
+/** Takes a body that an institution sent; resolves when what it acknowledges is durable. Never rejects. */
+export type Take = (institution: string, body: Uint8Array) => Promise<Taken>;
+
+/** Drafts that go to the intake in one call, at least one message's: commits are shared, memory is bounded. */
+const DRAFTS_PER_CALL = 500;
+
+interface Read {
+  readonly header: Header | undefined;
+  readonly drafts: readonly Draft[];
+  readonly error: MedtraceError | undefined;
+}
+
+export function createTake(parts: TakeParts): Take {
+  const stamp = (): Stamp => ({ controlId: parts.controlId(), now_ms: parts.now_ms() });
+  const outcomeOf = (read: Read, receipts: readonly Receipted[], error = read.error): MessageOutcome => {
+    const failure = error ?? conflictOf(receipts);
+    return {
+      status: failure !== undefined ? "refused" : receipts.every(isDuplicate) ? "duplicate" : "accepted",
+      controlId: read.header === undefined ? undefined : field(read.header.msh, 10) || undefined,
+      ids: failure === undefined ? receipts.map((receipt) => receipt.id) : [],
+      flags: read.drafts[0]?.flags ?? [],
+      error: failure,
+      ack: ackOf(read.header, failure, stamp),
+    };
+  };
+
+  return async (institution, bytes) => {
+    let body: Body;
+    try {
+      body = splitBody(bytes);
+    } catch (cause) {
+      const error = expected(cause);
+      const outcome = outcomeOf({ header: undefined, drafts: [], error }, []);
+      return { messages: [outcome], faults: [], reply: outcome.ack };
+    }
+    const context: Hl7Context = {
+      institution,
+      directory: parts.directory,
+      zone: parts.zone,
+      received: traceTimeOf(parts.now_ms()),
+    };
+    const outcomes: MessageOutcome[] = [];
+    let failure: MedtraceError | undefined;
+    for (let at = 0; at < body.messages.length; ) {
+      const reads = readSome(body.messages, at, context);
+      at += reads.length;
+      let receipts: readonly Receipted[] = [];
+      try {
+        // Once storage failed, what follows is not tried: a sender's order is kept when it sends again.
+        if (failure === undefined) receipts = await accept(parts.intake, institution, reads);
+      } catch (cause) {
+        failure = expected(cause);
+      }
+      let used = 0;
+      for (const read of reads) {
+        const own = receipts.slice(used, used + read.drafts.length);
+        used += read.drafts.length;
+        outcomes.push(outcomeOf(read, own, read.error ?? failure));
+      }
+    }
+    return { messages: outcomes, faults: body.faults, reply: replyOf(body, outcomes, stamp) };
+  };
+}
+
+async function accept(intake: Intake, institution: string, reads: readonly Read[]): Promise<readonly Receipted[]> {
+  const drafts = reads.flatMap((read) => read.drafts);
+  return drafts.length === 0 ? [] : intake.accept(institution, drafts);
+}
+
+/** Reads messages from `start` on until they make DRAFTS_PER_CALL drafts. */
+function readSome(messages: readonly MessageBytes[], start: number, context: Hl7Context): Read[] {
+  const reads: Read[] = [];
+  let drafts = 0;
+  for (let i = start; i < messages.length && drafts < DRAFTS_PER_CALL && reads.length < DRAFTS_PER_CALL; i++) {
+    const read = readOne(messages[i] as MessageBytes, context);
+    reads.push(read);
+    drafts += read.drafts.length;
+  }
+  return reads;
+}
+
+function readOne(bytes: MessageBytes, context: Hl7Context): Read {
+  let header: Header | undefined;
+  try {
+    header = readHeader(bytes);
+    if (isAcknowledgment(header)) throw notTaken();
+    return { header, drafts: mapMessage(readMessage(bytes, header), bytes.raw, context), error: undefined };
+  } catch (cause) {
+    return { header, drafts: [], error: expected(cause) };
+  }
+}
+
+function isAcknowledgment({ msh }: Header): boolean {
+  return field(msh, 9).toUpperCase() === "ACK";
+}
+
+function notTaken(): MedtraceError {
+  return new MedtraceError("INPUT_UNSUPPORTED", "an acknowledgment is not a use of a record", {
+    at: "MSH-9",
+    hint: "send the messages themselves; acknowledgments are not traced and not acknowledged",
+  });
+}
+
+/** An acknowledgment is never acknowledged: two systems would never stop. */
+function ackOf(
+  header: Header | undefined,
+  error: MedtraceError | undefined,
+  stamp: () => Stamp,
+): Uint8Array | undefined {
+  if (header !== undefined) return isAcknowledgment(header) ? undefined : acknowledge(header, error, stamp());
+  return error === undefined ? undefined : reject(error, stamp());
+}
+
+function conflictOf(receipts: readonly Receipted[]): MedtraceError | undefined {
+  if (!receipts.some((receipt) => receipt.status === "conflict")) return undefined;
+  return new MedtraceError("EVENT_CONFLICT", "this control id was already taken with another message", {
+    at: "MSH-10",
+    hint: "give every message a control id of its own; the refusal is on record",
+  });
+}
+
+const isDuplicate = (receipt: Receipted): boolean => receipt.status === "duplicate";
+
+function replyOf(body: Body, outcomes: readonly MessageOutcome[], stamp: () => Stamp): Uint8Array | undefined {
+  const acks = outcomes.flatMap((outcome) => (outcome.ack === undefined ? [] : [outcome.ack]));
+  if (body.envelope !== undefined) return acknowledgeBatch(body.envelope, acks, body.faults, stamp());
+  return acks.length === 0 ? undefined : Buffer.concat(acks);
+}
+
+/** What is not an error of the input or of storage is a fault here: the sender keeps the message and tries again. */
+function expected(cause: unknown): MedtraceError {
+  if (cause instanceof MedtraceError && !hasCode(cause, "INTEGRITY", "CONFIGURATION")) return cause;
+  return new MedtraceError("STORAGE_FAILED", "the message could not be taken", { hint: "send it again later", cause });
+}
