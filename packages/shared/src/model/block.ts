@@ -3,7 +3,7 @@
  * hash, so that the chain (`previous`) and the checkpoint's tree commit to the same value.
  */
 import type { Batch } from "./batch.ts";
-import { utf8 } from "./bytes.ts";
+import { hex, sha256, utf8 } from "./bytes.ts";
 import { canonicalText, type Json } from "./canonical.ts";
 import { leafHash } from "./merkle.ts";
 
@@ -11,7 +11,7 @@ export const BLOCK_FORMAT = 1;
 export const NO_BLOCK: string = "0".repeat(64);
 
 export interface BlockTransaction {
-  /** 64 hex digits. */
+  /** 64 hex digits; {@link transactionId}. */
   readonly id: string;
   /** MSP id of the submitter: the owner of the stream. */
   readonly owner: string;
@@ -24,6 +24,11 @@ export interface Block {
   /** Hash of the block before, hex, or {@link NO_BLOCK}. */
   readonly previous: string;
   readonly transactions: readonly BlockTransaction[];
+}
+
+/** SHA-256 of the canonical JSON array [owner, batch], hex: a batch is anchored once, so its transaction is too. */
+export function transactionId(owner: string, batch: Batch): string {
+  return hex(sha256(utf8(canonicalText([owner, batch as unknown as Json]))));
 }
 
 export function blockText(block: Block): string {
