@@ -14,6 +14,7 @@ import {
   fastify,
   LogController,
 } from "fastify";
+import manifest from "../package.json" with { type: "json" };
 import { describeError, isTransient } from "./http-status.ts";
 import type { Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
@@ -46,7 +47,8 @@ export type ErrorHandler = (error: unknown, request: FastifyRequest, reply: Fast
 export interface ServerOptions {
   /** The service's name, such as `ingest`. */
   readonly name: string;
-  readonly version: string;
+  /** Shown in the API description. Default: the project's. */
+  readonly version?: string;
   readonly log: Logger;
   readonly metrics: Metrics;
   /** What is missing for the service to do its work, in words; empty when it is ready. */
@@ -93,6 +95,29 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   return app;
 }
 
+/**
+ * Listens, and gives the base URL. Port 0 takes any free one.
+ *
+ * @throws MedtraceError CONFIGURATION where the address or port cannot be had.
+ */
+export async function listen(
+  app: FastifyInstance,
+  at: { readonly host: string; readonly port: number },
+): Promise<string> {
+  try {
+    return await app.listen({ host: at.host, port: at.port });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "EADDRINUSE" && code !== "EACCES" && code !== "EADDRNOTAVAIL") throw error;
+    const why = code === "EADDRINUSE" ? "something else listens there" : "the system does not give it";
+    throw new MedtraceError("CONFIGURATION", `cannot listen: ${why}`, {
+      at: `${at.host}:${at.port}`,
+      hint: "stop what listens there, or set HOST or the service's port",
+      cause: error,
+    });
+  }
+}
+
 /** Measures and logs each answer: the route's pattern, never the path that was asked for. */
 function observe(app: FastifyInstance, metrics: Metrics): void {
   const duration = metrics.histogram({
@@ -118,7 +143,10 @@ function observe(app: FastifyInstance, metrics: Metrics): void {
   });
 }
 
-async function describeRoutes(app: FastifyInstance, { name, version }: ServerOptions): Promise<void> {
+async function describeRoutes(
+  app: FastifyInstance,
+  { name, version = manifest.version }: ServerOptions,
+): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: "3.1.0",
