@@ -13,6 +13,7 @@ import { verifyEvidence } from "./verify.ts";
 
 const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
 const GOLDEN = join(PACKAGE, "src", "golden");
+const BUILD = new URL("../browser/build.ts", import.meta.url);
 const golden = (name: string): Promise<string> => readFile(join(GOLDEN, name), "utf8");
 
 interface Ran {
@@ -114,7 +115,7 @@ describe("the build", () => {
     const typescript = dirname(createRequire(import.meta.url).resolve("typescript/package.json"));
     const built = await node(PACKAGE, join(typescript, "bin", "tsc"), "-p", "tsconfig.build.json", "--outDir", dist);
     assert.equal(built.stdout, "");
-    assert.equal((await node(PACKAGE, "browser/build.ts", dist)).stderr, "");
+    assert.equal((await node(PACKAGE, fileURLToPath(BUILD), dist)).stderr, "");
     const emitted = (await readdir(dist)).filter((name) => name.endsWith(".js") && name !== "main.js");
     assert.ok(emitted.includes("verify.js"));
     for (const name of emitted) assert.doesNotMatch(await readFile(join(dist, name), "utf8"), /node:|\.ts"/, name);

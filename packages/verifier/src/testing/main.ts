@@ -1,4 +1,4 @@
-/** `node src/testing/write-golden.ts`: writes src/golden anew. Only a new format has a reason to. */
+/** `node src/testing/main.ts`: writes src/golden anew. Only a new format has a reason to. */
 import { writeFileSync } from "node:fs";
 import { reportText } from "../report.ts";
 import { verifyEvidence } from "../verify.ts";
