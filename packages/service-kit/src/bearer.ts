@@ -4,28 +4,13 @@
  */
 import { MedtraceError } from "@medtrace/shared/errors";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Scope } from "./scopes.ts";
 import type { Caller, TokenVerifier } from "./token.ts";
-
-/** Scopes of the platform (DESIGN, Authentication). */
-export const SCOPES = [
-  "trace/events.write",
-  "trace/lineage.read",
-  "trace/unseal",
-  "trace/supervise",
-  "trace/admin",
-] as const;
-export type Scope = (typeof SCOPES)[number];
 
 declare module "fastify" {
   interface FastifyRequest {
     /** Who calls. @throws MedtraceError UNAUTHENTICATED on a public route, where nobody was asked. */
     readonly caller: Caller;
-  }
-  interface FastifyContextConfig {
-    /** The scope that a caller of this route needs. */
-    scope?: Scope;
-    /** True where no token is asked for. */
-    public?: boolean;
   }
 }
 

@@ -19,6 +19,7 @@ import { describeError, isTransient } from "./http-status.ts";
 import type { Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { readiness } from "./readiness.ts";
+import type {} from "./scopes.ts";
 
 export interface ServerLimits {
   /** Body of one request, bytes. */
