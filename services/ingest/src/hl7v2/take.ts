@@ -8,7 +8,7 @@ import { mapMessage } from "./map/map.ts";
 import { field, type Header, type MessageBytes, readHeader, readMessage } from "./message.ts";
 import { type Body, splitBody } from "./split.ts";
 
-export interface TakeParts {
+export interface TakerParts {
   readonly intake: Intake;
   readonly directory: MappingContext["directory"];
   /** Offset for times that carry none. */
@@ -43,6 +43,12 @@ export interface Taken {
 /** Takes a body that an institution sent; resolves when what it acknowledges is durable. Never rejects. */
 export type Take = (institution: string, body: Uint8Array) => Promise<Taken>;
 
+export interface Taker {
+  readonly take: Take;
+  /** The acknowledgment of what did not even arrive as a body. */
+  readonly reject: (error: MedtraceError) => Uint8Array;
+}
+
 /** Drafts that go to the intake in one call, at least one message's: commits are shared, memory is bounded. */
 const DRAFTS_PER_CALL = 500;
 
@@ -52,7 +58,7 @@ interface Read {
   readonly error: MedtraceError | undefined;
 }
 
-export function createTake(parts: TakeParts): Take {
+export function createTaker(parts: TakerParts): Taker {
   const stamp = (): Stamp => ({ controlId: parts.controlId(), now_ms: parts.now_ms() });
   const outcomeOf = (read: Read, receipts: readonly Receipted[], error = read.error): MessageOutcome => {
     const failure = error ?? conflictOf(receipts);
@@ -66,7 +72,7 @@ export function createTake(parts: TakeParts): Take {
     };
   };
 
-  return async (institution, bytes) => {
+  const take: Take = async (institution, bytes) => {
     let body: Body;
     try {
       body = splitBody(bytes);
@@ -102,6 +108,7 @@ export function createTake(parts: TakeParts): Take {
     }
     return { messages: outcomes, faults: body.faults, reply: replyOf(body, outcomes, stamp) };
   };
+  return { take, reject: (error) => reject(error, stamp()) };
 }
 
 async function accept(intake: Intake, institution: string, reads: readonly Read[]): Promise<readonly Receipted[]> {

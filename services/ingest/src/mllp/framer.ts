@@ -13,14 +13,22 @@ export type FrameEvent =
   /** A frame was opened inside one that never ended: the sender gave up and began again. */
   | { readonly kind: "abandoned"; readonly length: number };
 
+type Mark = typeof FRAME_START | typeof FRAME_END;
+
+const EMPTY = Buffer.alloc(0);
+const HELD_BYTES_MIN = 4_096;
+
 export class Framer {
   readonly #contentBytesMax: number;
-  #chunks: Uint8Array[] = [];
+  /** Grows with the frame: a sender of single bytes costs no more than one of large chunks. */
+  #held: Buffer = EMPTY;
   #length = 0;
   #inside = false;
   /** The last byte was an end mark, whose second byte is still to come. */
   #ending = false;
   #failed = false;
+  /** Where the next marks are in the chunk at hand. */
+  #marks: Record<Mark, number> = { [FRAME_START]: -1, [FRAME_END]: -1 };
 
   constructor(contentBytesMax: number) {
     this.#contentBytesMax = contentBytesMax;
@@ -39,6 +47,7 @@ export class Framer {
   /** Frames that the next bytes of the connection complete, in order. Bytes between frames are skipped. */
   push(chunk: Uint8Array): FrameEvent[] {
     const events: FrameEvent[] = [];
+    this.#marks = { [FRAME_START]: -1, [FRAME_END]: -1 };
     let at = 0;
     while (at < chunk.length && !this.#failed)
       at = this.#inside ? this.#read(chunk, at, events) : this.#seek(chunk, at);
@@ -47,23 +56,28 @@ export class Framer {
 
   /** Skips to the next frame's start; gives the place after it. */
   #seek(chunk: Uint8Array, at: number): number {
-    const start = chunk.indexOf(FRAME_START, at);
-    if (start < 0) return chunk.length;
-    this.#inside = true;
+    const start = this.#next(FRAME_START, chunk, at);
+    this.#inside = start < chunk.length;
     return start + 1;
   }
 
   /** Reads content up to the next mark; gives the place after what it read. */
   #read(chunk: Uint8Array, at: number, events: FrameEvent[]): number {
     if (this.#ending) return this.#end(chunk, at, events);
-    const end = before(chunk.indexOf(FRAME_END, at), chunk.length);
-    const start = before(chunk.subarray(at, end).indexOf(FRAME_START), end - at) + at;
+    const end = this.#next(FRAME_END, chunk, at);
+    const start = this.#next(FRAME_START, chunk, at);
     if (start < end) {
       events.push({ kind: "abandoned", length: this.#length + start - at });
       this.#reset(true);
       return start + 1;
     }
-    this.#keep(chunk.subarray(at, end), events);
+    const content = chunk.subarray(at, end);
+    if (this.#length === 0 && chunk[end + 1] === FRAME_END_2 && content.length <= this.#contentBytesMax) {
+      events.push({ kind: "frame", content });
+      this.#reset(false);
+      return end + 2;
+    }
+    this.#keep(content, events);
     this.#ending = end < chunk.length;
     return end + 1;
   }
@@ -73,13 +87,22 @@ export class Framer {
     this.#ending = false;
     const byte = chunk[at];
     if (byte === FRAME_END_2 || byte === FRAME_START) {
-      events.push({ kind: "frame", content: this.#content() });
+      events.push({ kind: "frame", content: this.#held.subarray(0, this.#length) });
       // A sender who leaves the second end byte out still ended its frame when it opens the next.
       this.#reset(byte === FRAME_START);
       return at + 1;
     }
     this.#keep(Uint8Array.of(FRAME_END), events);
     return at;
+  }
+
+  /** Place of the next mark, or the chunk's length; each is looked for once, so that marks in masses cost no more. */
+  #next(mark: Mark, chunk: Uint8Array, at: number): number {
+    if (this.#marks[mark] < at) {
+      const found = chunk.indexOf(mark, at);
+      this.#marks[mark] = found < 0 ? chunk.length : found;
+    }
+    return this.#marks[mark];
   }
 
   #keep(bytes: Uint8Array, events: FrameEvent[]): void {
@@ -90,24 +113,24 @@ export class Framer {
       events.push({ kind: "too-large" });
       return;
     }
-    this.#length += bytes.length;
-    this.#chunks.push(bytes);
+    const length = this.#length + bytes.length;
+    if (length > this.#held.length) this.#grow(length);
+    this.#held.set(bytes, this.#length);
+    this.#length = length;
   }
 
-  #content(): Uint8Array {
-    const [only] = this.#chunks;
-    return this.#chunks.length === 1 && only !== undefined ? only : Buffer.concat(this.#chunks);
+  #grow(length: number): void {
+    const size = Math.max(length, Math.min(this.#held.length * 2, this.#contentBytesMax), HELD_BYTES_MIN);
+    const grown = Buffer.allocUnsafeSlow(size);
+    grown.set(this.#held.subarray(0, this.#length));
+    this.#held = grown;
   }
 
   #reset(inside: boolean): void {
-    this.#chunks = [];
+    this.#held = EMPTY;
     this.#length = 0;
     this.#inside = inside;
   }
-}
-
-function before(index: number, end: number): number {
-  return index < 0 ? end : index;
 }
 
 /** A message in its frame. */

@@ -1,0 +1,214 @@
+/** One MLLP connection: frames in, answers out in the order of the frames. */
+import type { Socket } from "node:net";
+import { MedtraceError } from "@medtrace/shared/errors";
+import { type FrameEvent, Framer, frame } from "./framer.ts";
+import type { MllpLimits } from "./limits.ts";
+
+/** What the listener's connections share. */
+export interface Shared {
+  readonly limits: MllpLimits;
+  /** The answer to the content of one frame, once that is durable; undefined where none is wanted. */
+  readonly take: (institution: string, content: Uint8Array) => Promise<Uint8Array | undefined>;
+  /** The answer to what is not taken as a message at all. */
+  readonly reject: (error: MedtraceError) => Uint8Array;
+  readonly log: MllpLog;
+  /** Bytes held over all connections. */
+  heldBytes: number;
+}
+
+/** Log lines name the peer's address and say nothing of what it sent. */
+export interface MllpLog {
+  info(fields: object, text: string): void;
+  warn(fields: object, text: string): void;
+}
+
+export class Connection {
+  readonly #socket: Socket;
+  readonly #institution: string;
+  readonly #shared: Shared;
+  readonly #framer: Framer;
+  readonly #peer: string;
+  /** Framed, not yet being taken. */
+  #waiting: FrameEvent[] = [];
+  #inFlight = 0;
+  /** Resolves when everything framed so far is answered. */
+  #answers: Promise<void> = Promise.resolve();
+  #isWriting = false;
+  /** Nothing more is read: the peer or this side is done. */
+  #isEnding = false;
+  #isRefused = false;
+  #frameTimer: NodeJS.Timeout | undefined;
+  #lingerTimer: NodeJS.Timeout | undefined;
+  #heldBytes = 0;
+
+  constructor(socket: Socket, institution: string, shared: Shared) {
+    this.#socket = socket;
+    this.#institution = institution;
+    this.#shared = shared;
+    this.#framer = new Framer(shared.limits.frameBytesMax);
+    this.#peer = `${socket.remoteAddress ?? ""}:${socket.remotePort ?? ""}`;
+    socket.setNoDelay(true);
+    socket.setTimeout(shared.limits.idle_ms_max);
+    socket.on("data", (chunk) => this.#read(chunk));
+    socket.on("end", () => this.end());
+    socket.on("timeout", () => this.#idle());
+    socket.on("error", (error: NodeJS.ErrnoException) => this.#log("info", { code: error.code }, "connection failed"));
+    socket.on("close", () => this.#closed());
+  }
+
+  /** Reads no more, answers what was framed, then ends the connection; bounded by the linger limit. */
+  end(): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    this.#stopFrame();
+    this.#pump();
+    if (this.#waiting.length === 0) this.#endAfterAnswers();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #read(chunk: Uint8Array): void {
+    if (this.#isEnding) return;
+    const wasInside = this.#framer.isInside;
+    const events = this.#framer.push(chunk);
+    this.#hold(this.#framer.heldBytes - this.#heldBytes);
+    this.#heldBytes = this.#framer.heldBytes;
+    for (const event of events) {
+      if (event.kind === "frame") this.#hold(event.content.length);
+      this.#waiting.push(event);
+    }
+    if (!this.#framer.isInside) this.#stopFrame();
+    else if (!wasInside || events.length > 0) this.#startFrame();
+    this.#pump();
+    if (this.#heldBytes > 0 && this.#isOverfull()) this.#refuse(busy());
+  }
+
+  /** Takes frames up to the limit in flight; the rest, and the socket, wait. */
+  #pump(): void {
+    let next = 0;
+    while (next < this.#waiting.length && this.#inFlight < this.#shared.limits.inFlightMax) {
+      const event = this.#waiting[next++];
+      if (event !== undefined) this.#handle(event);
+    }
+    this.#waiting = this.#waiting.slice(next);
+    if (this.#isEnding) return;
+    if (this.#inFlight >= this.#shared.limits.inFlightMax) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  #handle(event: FrameEvent): void {
+    if (event.kind === "frame") this.#take(event.content);
+    else if (event.kind === "too-large") this.#refuse(tooLarge(this.#shared.limits.frameBytesMax));
+    else this.#log("warn", { bytes: event.length }, "a frame was given up for another");
+  }
+
+  #take(content: Uint8Array): void {
+    this.#inFlight++;
+    const answer = this.#isOverfull()
+      ? Promise.resolve(this.#shared.reject(busy()))
+      : this.#shared.take(this.#institution, content).catch((cause) => {
+          this.#log("warn", { err: cause }, "a frame could not be taken");
+          return this.#shared.reject(
+            new MedtraceError("STORAGE_FAILED", "the message could not be taken", { hint: "send it again later" }),
+          );
+        });
+    this.#answers = this.#answers.then(async () => {
+      await this.#write(await answer);
+      this.#inFlight--;
+      this.#hold(-content.length);
+      this.#pump();
+      if (this.#isEnding && this.#waiting.length === 0 && this.#inFlight === 0) this.#endAfterAnswers();
+    });
+  }
+
+  /** Resolves when the peer has made room for more, or is gone. */
+  async #write(content: Uint8Array | undefined): Promise<void> {
+    if (content === undefined || !this.#socket.writable || this.#socket.write(frame(content))) return;
+    this.#isWriting = true;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#socket.once("drain", resolve).once("close", resolve);
+    await promise;
+    this.#socket.off("drain", resolve).off("close", resolve);
+    this.#isWriting = false;
+  }
+
+  /** Answers that the rest of this connection is not taken, after what came before it, and ends. */
+  #refuse(error: MedtraceError): void {
+    if (this.#isRefused) return;
+    this.#isRefused = true;
+    this.#log("warn", { error: error.code }, error.message);
+    this.#answers = this.#answers.then(() => this.#write(this.#shared.reject(error)));
+    this.#isEnding = true;
+    this.#stopFrame();
+    this.#endAfterAnswers();
+  }
+
+  #endAfterAnswers(): void {
+    this.#answers = this.#answers.then(() => {
+      // What the peer still sends is read and dropped, so that the answer reaches it before a reset does.
+      this.#socket.resume();
+      this.#socket.end();
+      this.#lingerTimer ??= setTimeout(() => this.destroy(), this.#shared.limits.linger_ms_max);
+    });
+  }
+
+  #startFrame(): void {
+    this.#stopFrame();
+    this.#frameTimer = setTimeout(() => this.#refuse(tooSlow()), this.#shared.limits.frame_ms_max);
+  }
+
+  #stopFrame(): void {
+    clearTimeout(this.#frameTimer);
+    this.#frameTimer = undefined;
+  }
+
+  /** The peer is blamed for silence, and for not reading its answers, but not for our own slowness. */
+  #idle(): void {
+    if (this.#inFlight > 0 && !this.#isWriting) {
+      this.#socket.setTimeout(this.#shared.limits.idle_ms_max);
+      return;
+    }
+    this.#log("info", {}, "connection closed for silence");
+    this.destroy();
+  }
+
+  #closed(): void {
+    this.#isEnding = true;
+    this.#stopFrame();
+    clearTimeout(this.#lingerTimer);
+    this.#hold(-this.#heldBytes);
+    this.#heldBytes = 0;
+    for (const event of this.#waiting) if (event.kind === "frame") this.#hold(-event.content.length);
+    this.#waiting = [];
+  }
+
+  #hold(bytes: number): void {
+    this.#shared.heldBytes += bytes;
+  }
+
+  #isOverfull(): boolean {
+    return this.#shared.heldBytes > this.#shared.limits.heldBytesMax;
+  }
+
+  #log(level: "info" | "warn", fields: object, text: string): void {
+    this.#shared.log[level]({ institution: this.#institution, peer: this.#peer, ...fields }, text);
+  }
+}
+
+function busy(): MedtraceError {
+  return new MedtraceError("BUSY", "too much is being taken at once", { hint: "send the message again later" });
+}
+
+function tooLarge(bytesMax: number): MedtraceError {
+  return new MedtraceError("INPUT_TOO_LARGE", `the frame is over ${bytesMax} bytes`, {
+    hint: "send it as several smaller messages",
+  });
+}
+
+function tooSlow(): MedtraceError {
+  return new MedtraceError("INPUT_MALFORMED", "the frame did not end in time", {
+    hint: "end each frame with the bytes 1C 0D",
+  });
+}

@@ -1,0 +1,111 @@
+/** The MLLP listener: HL7 v2 over TCP, or TLS, for one institution; with client certificates, for each of theirs. */
+import { createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer, type PeerCertificate, TLSSocket, type TlsOptions } from "node:tls";
+import type { MedtraceError } from "@medtrace/shared/errors";
+import { Connection, type MllpLog, type Shared } from "./connection.ts";
+import { MLLP_LIMITS, type MllpLimits } from "./limits.ts";
+
+export interface MllpOptions {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** The institution that a connection speaks for, where its certificate names none. */
+  readonly institution: string;
+  /** Takes one frame's content; its `reply` is sent once it is durable. */
+  readonly take: (institution: string, content: Uint8Array) => Promise<{ readonly reply: Uint8Array | undefined }>;
+  /** The answer to what is not taken as a message at all: a frame without end, or over the limit. */
+  readonly reject: (error: MedtraceError) => Uint8Array;
+  readonly limits?: Partial<MllpLimits>;
+  readonly log: MllpLog;
+  readonly tls?: MllpTls;
+}
+
+export interface MllpTls {
+  readonly options: TlsOptions;
+  /**
+   * The institution of a client certificate that the configured authorities signed; undefined where it has none, and
+   * the connection is closed. Without this member every connection speaks for {@link MllpOptions.institution}.
+   */
+  readonly institutionOf?: (certificate: PeerCertificate) => string | undefined;
+}
+
+export interface MllpListener extends AsyncDisposable {
+  /** The port that it listens on. */
+  readonly port: number;
+  /** Connections that are open. */
+  readonly connections: number;
+}
+
+/**
+ * Listens. Disposing stops accepting, answers every frame that is whole, and then ends the connections.
+ *
+ * @throws the error of `listen`, such as EADDRINUSE.
+ */
+export async function startMllp(options: MllpOptions): Promise<MllpListener> {
+  const limits = { ...MLLP_LIMITS, ...options.limits };
+  const shared: Shared = {
+    limits,
+    take: async (institution, content) => (await options.take(institution, content)).reply,
+    reject: options.reject,
+    log: options.log,
+    heldBytes: 0,
+  };
+  const connections = new Set<Connection>();
+  const server = open(options, (socket) => {
+    const institution = institutionOf(socket, options);
+    if (institution === undefined) {
+      options.log.warn({ peer: socket.remoteAddress }, "a client certificate names no institution");
+      socket.destroy();
+      return;
+    }
+    const connection = new Connection(socket, institution, shared);
+    connections.add(connection);
+    socket.once("close", () => connections.delete(connection));
+  });
+  server.maxConnections = limits.connectionsMax;
+  server.on("drop", () => options.log.warn({ connectionsMax: limits.connectionsMax }, "a connection was refused"));
+  await listen(server, options);
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : options.port;
+  return {
+    port,
+    get connections() {
+      return connections.size;
+    },
+    [Symbol.asyncDispose]: () => close(server, connections, limits),
+  };
+}
+
+function open(options: MllpOptions, accept: (socket: Socket) => void): Server {
+  // A peer that has sent its last frame and closed its side still reads its answers.
+  if (options.tls === undefined) return createServer({ allowHalfOpen: true }, accept);
+  const server = createTlsServer({ ...options.tls.options, allowHalfOpen: true } as TlsOptions, accept);
+  server.on("tlsClientError", (error, socket) => {
+    options.log.warn({ peer: socket.remoteAddress, code: (error as NodeJS.ErrnoException).code }, "TLS failed");
+  });
+  return server;
+}
+
+function institutionOf(socket: Socket, { tls, institution }: MllpOptions): string | undefined {
+  if (tls?.institutionOf === undefined) return institution;
+  return socket instanceof TLSSocket && socket.authorized ? tls.institutionOf(socket.getPeerCertificate()) : undefined;
+}
+
+async function listen(server: Server, { host, port }: MllpOptions): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once("error", reject);
+  server.listen(port, host, resolve);
+  await promise;
+  server.off("error", reject);
+}
+
+async function close(server: Server, connections: ReadonlySet<Connection>, limits: MllpLimits): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => resolve());
+  for (const connection of connections) connection.end();
+  const deadline = setTimeout(() => {
+    for (const connection of connections) connection.destroy();
+  }, limits.drain_ms_max);
+  await promise;
+  clearTimeout(deadline);
+}
