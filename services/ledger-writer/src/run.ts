@@ -1,0 +1,60 @@
+/** The ledger-writer as a running service: the writer beside its probes. */
+import type { EventLog } from "@medtrace/shared/ports/event-log";
+import type { Ledger } from "@medtrace/shared/ports/ledger";
+import type { Logger } from "@medtrace/service-kit/log";
+import { createMetrics } from "@medtrace/service-kit/metrics";
+import { createServer, listen } from "@medtrace/service-kit/server";
+import type { LedgerWriterSettings } from "./config.ts";
+import { observeWriter } from "./observe.ts";
+import { startWriter } from "./writer.ts";
+
+export interface LedgerWriterParts {
+  readonly eventLog: EventLog;
+  readonly ledger: Ledger;
+  readonly settings: LedgerWriterSettings;
+  readonly log: Logger;
+}
+
+export interface RunningLedgerWriter extends AsyncDisposable {
+  /** Base URL of the probes. */
+  readonly url: string;
+}
+
+/** Starts anchoring and the probes. Disposing anchors what was gathered, then stops. */
+export async function startLedgerWriter({
+  eventLog,
+  ledger,
+  settings,
+  log,
+}: LedgerWriterParts): Promise<RunningLedgerWriter> {
+  const metrics = createMetrics();
+  const writer = startWriter({ log: eventLog, ledger, limits: settings.limits, observer: observeWriter(metrics, log) });
+
+  const missing = async (): Promise<string[]> => {
+    const streams = writer.streams();
+    const stopped = [...(streams ?? [])].flatMap(([stream, state]) =>
+      state.state === "stopped" ? [`stream ${stream} stopped: ${state.why}`] : [],
+    );
+    const reach = async (name: string, port: { ping(): Promise<void> }): Promise<string[]> =>
+      port.ping().then(
+        () => [],
+        () => [`${name} cannot be reached`],
+      );
+    return [
+      ...(streams === undefined ? ["no partitions assigned yet"] : []),
+      ...stopped,
+      ...(await reach("the event log", eventLog)),
+      ...(await reach("the ledger", ledger)),
+    ];
+  };
+
+  const server = await createServer({ name: "ledger-writer", log, metrics, ready: missing });
+  const url = await listen(server, settings);
+  return {
+    url,
+    async [Symbol.asyncDispose]() {
+      await writer[Symbol.asyncDispose]();
+      await server.close();
+    },
+  };
+}
