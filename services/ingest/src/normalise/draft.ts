@@ -18,6 +18,8 @@ import type { Identifier } from "@medtrace/shared/ports/vault";
 export interface DraftPerson {
   /** At least one. Which are shared and which local is decided by the directory, in the mapping. */
   readonly identifiers: readonly Identifier[];
+  /** Set where the source names the subject by its token already; only the platform's own services know tokens. */
+  readonly token?: string;
 }
 
 export interface DraftAgent {

@@ -1,0 +1,85 @@
+/** Ingest as a running service: HTTP and MLLP in, trace events onto the log. */
+import { randomBytes } from "node:crypto";
+import { requireBearer } from "@medtrace/service-kit/bearer";
+import type { Logger } from "@medtrace/service-kit/log";
+import { createMetrics } from "@medtrace/service-kit/metrics";
+import { createServer, listen } from "@medtrace/service-kit/server";
+import { createTokenVerifier } from "@medtrace/service-kit/token";
+import type { EventLog } from "@medtrace/shared/ports/event-log";
+import type { KeyProvider, Vault } from "@medtrace/shared/ports/vault";
+import type { IngestSettings } from "./config.ts";
+import { loadDirectory } from "./directory.ts";
+import { fhirRoutes } from "./fhir/routes.ts";
+import { reject } from "./hl7v2/ack.ts";
+import { addHl7Routes } from "./hl7v2/routes.ts";
+import { createTake } from "./hl7v2/take.ts";
+import { startMllp } from "./mllp/server.ts";
+import type { MappingContext } from "./normalise/draft.ts";
+import { observePipeline } from "./observe.ts";
+import { createPipeline } from "./pipeline/pipeline.ts";
+import { catchUpReceipts } from "./pipeline/receipts.ts";
+
+export interface IngestParts {
+  readonly eventLog: EventLog;
+  readonly vault: Vault;
+  readonly keys: KeyProvider;
+  readonly settings: IngestSettings;
+  readonly log: Logger;
+}
+
+export interface RunningIngest extends AsyncDisposable {
+  /** Base URL of the HTTP side. */
+  readonly url: string;
+  /** `host:port` of the MLLP listener. */
+  readonly mllp: string;
+}
+
+/** Starts taking. Disposing stops accepting, answers what is in flight, then stops. */
+export async function startIngest({ eventLog, vault, keys, settings, log }: IngestParts): Promise<RunningIngest> {
+  const directory = await loadDirectory(settings.directory);
+  const noted = await catchUpReceipts(eventLog, vault);
+  if (noted > 0) log.info({ noted }, "noted receipts for what the log held beyond them");
+
+  const metrics = createMetrics();
+  const now_ms = Date.now;
+  const intake = createPipeline({ log: eventLog, vault, keys, now_ms, observer: observePipeline(metrics, log) });
+  const context = (institution: string): MappingContext => ({ institution, directory, zone: settings.zone });
+  const controlId = (): string => randomBytes(10).toString("hex");
+  const take = createTake({ intake, directory, zone: settings.zone, now_ms, controlId });
+
+  const verifier = createTokenVerifier(settings.auth);
+  const missing = async (): Promise<string[]> => {
+    const reach = (name: string, port: { ping(): Promise<void> }): Promise<string[]> =>
+      port.ping().then(
+        () => [],
+        () => [`${name} cannot be reached`],
+      );
+    return [
+      ...(await verifier.missing()),
+      ...(await reach("the event log", eventLog)),
+      ...(await reach("the vault", vault)),
+    ];
+  };
+  const server = await createServer({ name: "ingest", log, metrics, ready: missing });
+  requireBearer(server, verifier);
+  const { bodyBytesMax } = settings;
+  addHl7Routes(server, { take, bodyBytesMax });
+  await server.register(fhirRoutes({ intake, context, limits: { bodyBytesMax } }));
+  const url = await listen(server, settings);
+  const mllp = await startMllp({
+    host: settings.host,
+    port: settings.mllpPort,
+    institution: settings.mllpInstitution,
+    take,
+    reject: (error) => reject(error, { controlId: controlId(), now_ms: now_ms() }),
+    limits: { frameBytesMax: settings.frameBytesMax },
+    log,
+  });
+  return {
+    url,
+    mllp: `${settings.host}:${mllp.port}`,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([server.close(), mllp[Symbol.asyncDispose]()]);
+    },
+  };
+}
