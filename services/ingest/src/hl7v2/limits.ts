@@ -3,8 +3,14 @@ import { MedtraceError } from "@medtrace/shared/errors";
 
 export const MESSAGES_MAX = 50_000;
 export const SEGMENTS_MAX = 50_000;
+/** Repetitions of one field; later ones are not looked at. */
+export const REPETITIONS_MAX = 1_000;
 /** Trace events of one message: pairs of a merge, patients of a query response. */
 export const EVENTS_MAX = 1_000;
+/** Segments over all events of a message: each event sees those that stand before the first patient. */
+export const EVENT_SEGMENTS_MAX = 1_000_000;
+/** Patients of one trace event: those of a link or a swap. */
+export const PERSONS_MAX = 100;
 /** Records of one trace event: reports of one ORU, orders of one ORM. */
 export const RECORDS_MAX = 500;
 export const AGENTS_MAX = 100;

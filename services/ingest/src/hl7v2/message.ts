@@ -6,7 +6,7 @@ import { MedtraceError } from "@medtrace/shared/errors";
 import { type Charset, charsetOf, decodeMessage } from "./charset.ts";
 import { type Delimiters, readDelimiters } from "./delimiters.ts";
 import { unescapeValue } from "./escape.ts";
-import { holdWithin, SEGMENTS_MAX } from "./limits.ts";
+import { holdWithin, REPETITIONS_MAX, SEGMENTS_MAX } from "./limits.ts";
 
 /** A field that says "delete what you have", as opposed to an empty one, which says nothing (section 2.5.3). */
 export const HL7_NULL = '""';
@@ -148,7 +148,7 @@ export function rawField({ name, text, syntax }: Segment, n: number): string {
 export function repetitions(segment: Segment, n: number): readonly string[] {
   const text = rawField(segment, n);
   const separator = segment.syntax.delimiters.repetition;
-  return text.includes(separator) ? text.split(separator) : [text];
+  return text.includes(separator) ? text.split(separator, REPETITIONS_MAX) : [text];
 }
 
 /**

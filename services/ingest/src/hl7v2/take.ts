@@ -8,7 +8,7 @@ import { mapMessage } from "./map/map.ts";
 import { field, type Header, type MessageBytes, readHeader, readMessage } from "./message.ts";
 import { type Body, splitBody } from "./split.ts";
 
-export interface TakerParts {
+export interface TakeParts {
   readonly intake: Intake;
   readonly directory: MappingContext["directory"];
   /** Offset for times that carry none. */
@@ -43,12 +43,6 @@ export interface Taken {
 /** Takes a body that an institution sent; resolves when what it acknowledges is durable. Never rejects. */
 export type Take = (institution: string, body: Uint8Array) => Promise<Taken>;
 
-export interface Taker {
-  readonly take: Take;
-  /** The acknowledgment of what did not even arrive as a body. */
-  readonly reject: (error: MedtraceError) => Uint8Array;
-}
-
 /** Drafts that go to the intake in one call, at least one message's: commits are shared, memory is bounded. */
 const DRAFTS_PER_CALL = 500;
 
@@ -58,57 +52,61 @@ interface Read {
   readonly error: MedtraceError | undefined;
 }
 
-export function createTaker(parts: TakerParts): Taker {
-  const stamp = (): Stamp => ({ controlId: parts.controlId(), now_ms: parts.now_ms() });
-  const outcomeOf = (read: Read, receipts: readonly Receipted[], error = read.error): MessageOutcome => {
-    const failure = error ?? conflictOf(receipts);
-    return {
-      status: failure !== undefined ? "refused" : receipts.every(isDuplicate) ? "duplicate" : "accepted",
-      controlId: read.header === undefined ? undefined : field(read.header.msh, 10) || undefined,
-      ids: failure === undefined ? receipts.map((receipt) => receipt.id) : [],
-      flags: read.drafts[0]?.flags ?? [],
-      error: failure,
-      ack: ackOf(read.header, failure, stamp),
-    };
-  };
+interface Answered extends Read {
+  /** One for each draft; empty where the message was not taken. */
+  readonly receipts: readonly Receipted[];
+}
 
-  const take: Take = async (institution, bytes) => {
-    let body: Body;
-    try {
-      body = splitBody(bytes);
-    } catch (cause) {
-      const error = expected(cause);
-      const outcome = outcomeOf({ header: undefined, drafts: [], error }, []);
-      return { messages: [outcome], faults: [], reply: outcome.ack };
+export function createTake(parts: TakeParts): Take {
+  const stamp = (): Stamp => ({ controlId: parts.controlId(), now_ms: parts.now_ms() });
+  return async (institution, bytes) => {
+    const body = bodyOf(bytes);
+    if (body instanceof MedtraceError) {
+      const ack = reject(body, stamp());
+      return { messages: [outcomeOf(unread(body), ack)], faults: [], reply: ack };
     }
-    const context: Hl7Context = {
-      institution,
-      directory: parts.directory,
-      zone: parts.zone,
-      received: traceTimeOf(parts.now_ms()),
-    };
-    const outcomes: MessageOutcome[] = [];
-    let failure: MedtraceError | undefined;
-    for (let at = 0; at < body.messages.length; ) {
-      const reads = readSome(body.messages, at, context);
-      at += reads.length;
-      let receipts: readonly Receipted[] = [];
-      try {
-        // Once storage failed, what follows is not tried: a sender's order is kept when it sends again.
-        if (failure === undefined) receipts = await accept(parts.intake, institution, reads);
-      } catch (cause) {
-        failure = expected(cause);
-      }
-      let used = 0;
-      for (const read of reads) {
-        const own = receipts.slice(used, used + read.drafts.length);
-        used += read.drafts.length;
-        outcomes.push(outcomeOf(read, own, read.error ?? failure));
-      }
-    }
-    return { messages: outcomes, faults: body.faults, reply: replyOf(body, outcomes, stamp) };
+    const { directory, zone } = parts;
+    const context: Hl7Context = { institution, directory, zone, received: traceTimeOf(parts.now_ms()) };
+    const answered = await takeMessages(body.messages, parts.intake, context);
+    const messages = answered.map((one) => outcomeOf(one, ackOf(one, stamp)));
+    return { messages, faults: body.faults, reply: replyOf(body, messages, stamp) };
   };
-  return { take, reject: (error) => reject(error, stamp()) };
+}
+
+function bodyOf(bytes: Uint8Array): Body | MedtraceError {
+  try {
+    return splitBody(bytes);
+  } catch (cause) {
+    return expected(cause);
+  }
+}
+
+const unread = (error: MedtraceError): Answered => ({ header: undefined, drafts: [], receipts: [], error });
+
+async function takeMessages(
+  messages: readonly MessageBytes[],
+  intake: Intake,
+  context: Hl7Context,
+): Promise<Answered[]> {
+  const answered: Answered[] = [];
+  let failure: MedtraceError | undefined;
+  while (answered.length < messages.length) {
+    const reads = readSome(messages, answered.length, context);
+    let receipts: readonly Receipted[] = [];
+    try {
+      // Once storage failed, what follows is not tried: a sender's order is kept when it sends again.
+      if (failure === undefined) receipts = await accept(intake, context.institution, reads);
+    } catch (cause) {
+      failure = expected(cause);
+    }
+    let used = 0;
+    for (const read of reads) {
+      const own = receipts.slice(used, used + read.drafts.length);
+      used += read.drafts.length;
+      answered.push({ ...read, receipts: own, error: read.error ?? failure ?? conflictOf(own) });
+    }
+  }
+  return answered;
 }
 
 async function accept(intake: Intake, institution: string, reads: readonly Read[]): Promise<readonly Receipted[]> {
@@ -120,12 +118,25 @@ async function accept(intake: Intake, institution: string, reads: readonly Read[
 function readSome(messages: readonly MessageBytes[], start: number, context: Hl7Context): Read[] {
   const reads: Read[] = [];
   let drafts = 0;
-  for (let i = start; i < messages.length && drafts < DRAFTS_PER_CALL && reads.length < DRAFTS_PER_CALL; i++) {
-    const read = readOne(messages[i] as MessageBytes, context);
+  for (const bytes of messages.slice(start, start + DRAFTS_PER_CALL)) {
+    if (drafts >= DRAFTS_PER_CALL) break;
+    const read = readOne(bytes, context);
     reads.push(read);
     drafts += read.drafts.length;
   }
   return reads;
+}
+
+function outcomeOf({ header, drafts, receipts, error }: Answered, ack: Uint8Array | undefined): MessageOutcome {
+  const taken = receipts.every((receipt) => receipt.status === "duplicate") ? "duplicate" : "accepted";
+  return {
+    status: error === undefined ? taken : "refused",
+    controlId: header === undefined ? undefined : field(header.msh, 10) || undefined,
+    ids: error === undefined ? receipts.map((receipt) => receipt.id) : [],
+    flags: [...new Set(drafts.flatMap((draft) => draft.flags))].sort(),
+    error,
+    ack,
+  };
 }
 
 function readOne(bytes: MessageBytes, context: Hl7Context): Read {
@@ -151,11 +162,7 @@ function notTaken(): MedtraceError {
 }
 
 /** An acknowledgment is never acknowledged: two systems would never stop. */
-function ackOf(
-  header: Header | undefined,
-  error: MedtraceError | undefined,
-  stamp: () => Stamp,
-): Uint8Array | undefined {
+function ackOf({ header, error }: Answered, stamp: () => Stamp): Uint8Array | undefined {
   if (header !== undefined) return isAcknowledgment(header) ? undefined : acknowledge(header, error, stamp());
   return error === undefined ? undefined : reject(error, stamp());
 }
@@ -167,8 +174,6 @@ function conflictOf(receipts: readonly Receipted[]): MedtraceError | undefined {
     hint: "give every message a control id of its own; the refusal is on record",
   });
 }
-
-const isDuplicate = (receipt: Receipted): boolean => receipt.status === "duplicate";
 
 function replyOf(body: Body, outcomes: readonly MessageOutcome[], stamp: () => Stamp): Uint8Array | undefined {
   const acks = outcomes.flatMap((outcome) => (outcome.ack === undefined ? [] : [outcome.ack]));

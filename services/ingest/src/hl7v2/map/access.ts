@@ -17,6 +17,7 @@ const REASON_CODE = /^[A-Za-z0-9._-]{1,20}$/;
 const PURPOSE_OF_USE =
   /^(?:TREAT|ETREAT|BTG|CAREMGT|CLINTRCH|CLINTRL|COC|COVERAGE|DISASTER|DONAT|FRAUD|GOV|HACCRED|HCOMPL|HDECD|HDIRECT|HDM|HLEGAL|HMARKT|HOPERAT|HOUTCOMS|HPAYMT|HPRGRP|HQUALIMP|HRESCH|HSYSADMIN|HTEST|METAMGT|MEMADMIN|MILCDM|PATADMIN|PATRQT|PATSFTY|PERFMSR|POPHLTH|PUBHLTH|RECORDMGT|SYSDEV|THREAT|TRAIN|FAMRQT|PWATRNY|SUPNWK)$/;
 const CONSENTS_MAX = 50;
+const PURPOSES_MAX = 50;
 /** HL7 table 0498: granted, or granted with limits. The others are not consents that a use relied on. */
 const GRANTED = /^[AL]$/;
 
@@ -33,7 +34,7 @@ export function accessOf(segments: readonly Segment[], flags: Flags, context: Hl
   for (const segment of segments) {
     if (segment.name === "EVN") {
       const code = field(segment, 4);
-      if (REASON_CODE.test(code)) purposes.push({ system: EVENT_REASON, code });
+      if (REASON_CODE.test(code)) addPurpose(purposes, EVENT_REASON, code);
       else if (code !== "") flags.add("hl7:event-reason");
     } else if (segment.name === "MSH") addPurposes(purposes, segment, 27);
     else if (segment.name === "ARV") addPurposes(purposes, segment, 8);
@@ -53,8 +54,11 @@ function addPurposes(purposes: Coding[], segment: Segment, n: number): void {
   if (rawField(segment, n) === "") return;
   for (const text of repetitions(segment, n)) {
     const code = part(segment, text, 1).toUpperCase();
-    if (PURPOSE_OF_USE.test(code) && !purposes.some((known) => known.code === code)) {
-      purposes.push({ system: ACT_REASON, code });
-    }
+    if (PURPOSE_OF_USE.test(code)) addPurpose(purposes, ACT_REASON, code);
   }
+}
+
+function addPurpose(purposes: Coding[], system: string, code: string): void {
+  if (purposes.length === PURPOSES_MAX) return;
+  if (!purposes.some((known) => known.system === system && known.code === code)) purposes.push({ system, code });
 }

@@ -1,5 +1,5 @@
 /** Which segments of a message belong together: those of one event, and inside it those of one record. */
-import { EVENTS_MAX, holdWithin } from "../limits.ts";
+import { EVENT_SEGMENTS_MAX, EVENTS_MAX, holdWithin, PERSONS_MAX } from "../limits.ts";
 import { rawField, type Segment } from "../message.ts";
 import type { Path, Rule } from "./rule.ts";
 
@@ -20,28 +20,38 @@ const PATIENT = "PID";
  */
 export function partsOf(segments: readonly Segment[], people: Rule["people"]): Part[] {
   const first = segments.findIndex((segment) => segment.name === PATIENT);
-  const whole: Part = { segments, pids: segments.filter((segment) => segment.name === PATIENT), mrg: undefined };
-  if (first < 0 || people === "all") return [whole];
-  if (whole.pids.length === 1 && people !== "prior") return [whole];
+  const pids = segments.filter((segment) => segment.name === PATIENT);
+  if (first < 0 || people === "all" || (pids.length === 1 && people !== "prior")) {
+    holdWithin(pids.length, PERSONS_MAX, "patients in one event", PATIENT);
+    return [{ segments, pids, mrg: undefined }];
+  }
+  const own = segments.slice(first);
+  const events = own.filter(({ name }) => name === PATIENT || (name === "MRG" && people === "prior")).length;
+  holdWithin(events, EVENTS_MAX, "patients in a message", PATIENT);
+  holdWithin(events * segments.length, EVENT_SEGMENTS_MAX, "patients and segments in a message", PATIENT);
   const common = segments.slice(0, first);
-  const parts = cutBefore(segments.slice(first), (segment) => segment.name === PATIENT).flatMap((own) => {
-    const pids = own.slice(0, 1);
-    const chunks = people === "prior" ? cutBefore(own, (segment) => segment.name === "MRG") : [own];
-    const [head = [], ...pairs] = chunks;
-    if (pairs.length === 0) return [{ segments: [...common, ...head], pids, mrg: undefined }];
-    return pairs.map((pair): Part => ({ segments: [...common, ...head, ...pair], pids, mrg: pair[0] }));
-  });
-  holdWithin(parts.length, EVENTS_MAX, "patients in a message", PATIENT);
-  return parts;
+  return cutBefore(own, PATIENT).flatMap((run) => (people === "prior" ? pairsOf(common, run) : [partOf(common, run)]));
 }
 
-/** Runs of segments; a new one begins before each segment that `opens`. */
-function cutBefore(segments: readonly Segment[], opens: (segment: Segment) => boolean): Segment[][] {
+/** A patient's own segments behind those that all parts have. */
+function partOf(common: readonly Segment[], run: readonly Segment[], mrg?: Segment): Part {
+  return { segments: [...common, ...run], pids: run.slice(0, 1), mrg };
+}
+
+/** One part for each MRG of a PID. */
+function pairsOf(common: readonly Segment[], run: readonly Segment[]): Part[] {
+  const [head = [], ...chunks] = cutBefore(run, "MRG");
+  if (chunks.length === 0) return [partOf(common, head)];
+  return chunks.map((chunk) => partOf(common, [...head, ...chunk], chunk[0]));
+}
+
+/** Runs of segments; a new one begins before each segment of this name. */
+function cutBefore(segments: readonly Segment[], name: string): Segment[][] {
   const runs: Segment[][] = [[]];
-  segments.forEach((segment, i) => {
-    if (i > 0 && opens(segment)) runs.push([]);
+  for (const [i, segment] of segments.entries()) {
+    if (i > 0 && segment.name === name) runs.push([]);
     runs.at(-1)?.push(segment);
-  });
+  }
   return runs;
 }
 

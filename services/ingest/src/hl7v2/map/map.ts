@@ -100,8 +100,9 @@ function castOf(part: Part, rule: Rule, flags: Flags, context: Hl7Context): Cast
   const people = part.pids.map((pid) => personOfPid(pid, flags, context)).filter(isIdentified);
   if (part.pids.length === 0 && typeof rule.people === "object") {
     const { segment: name, field: n } = rule.people;
-    const asked = part.segments.filter((segment) => segment.name === name);
-    people.push(...asked.map((segment) => personOfQuery(segment, n, flags, context)).filter(isIdentified));
+    const query = part.segments.find((segment) => segment.name === name);
+    const asked = query === undefined ? undefined : personOfQuery(query, n, flags, context);
+    if (asked !== undefined && isIdentified(asked)) people.push(asked);
   }
   if (people.length === 0) flags.add("hl7:no-patient-identifier");
   if (rule.people !== "prior") return { persons: people, prior: undefined };
