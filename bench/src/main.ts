@@ -1,0 +1,125 @@
+/** `npm run bench`: the embedded service's figures beside what bounds them on this machine. */
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+import { start, temporaryFolder, token } from "@medtrace/e2e/testing/medtrace";
+import { type Figure, isMet, tableText } from "./figures.ts";
+import { type Limits, measureLimits } from "./limits.ts";
+import { ServiceBench } from "./service.ts";
+
+const PARTS = ["limits", "ndjson", "posts", "evidence", "verify"] as const;
+type Part = (typeof PARTS)[number];
+const RUN_MS_MAX = 900_000;
+const USAGE = `Usage: npm run bench -- [--events 200000] [--seconds 10] [--only PART]... [--json]
+  --events   events sent by NDJSON
+  --seconds  how long single POSTs go on
+  --only     ${PARTS.join(", ")}; may be repeated
+  --json     figures as JSON
+`;
+
+interface Options {
+  readonly events: number;
+  readonly seconds: number;
+  readonly parts: ReadonlySet<Part>;
+  readonly json: boolean;
+}
+
+function options(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      events: { type: "string", default: "200000" },
+      seconds: { type: "string", default: "10" },
+      only: { type: "string", multiple: true, default: [...PARTS] },
+      json: { type: "boolean", default: false },
+    },
+  });
+  const parts = values.only.map((name) => {
+    const part = PARTS.find((known) => known === name);
+    if (part === undefined) throw new RangeError(`--only ${name}: there is no such part`);
+    return part;
+  });
+  return {
+    events: wholeNumber("--events", values.events, 10_000_000),
+    seconds: wholeNumber("--seconds", values.seconds, 300),
+    parts: new Set(parts),
+    json: values.json,
+  };
+}
+
+function wholeNumber(name: string, text: string, max: number): number {
+  const value = Number(text);
+  if (/^\d{1,9}$/.test(text) && value >= 1 && value <= max) return value;
+  throw new RangeError(`${name} wants a whole number from 1 to ${max}`);
+}
+
+async function run({ events, seconds, parts }: Options, owned: AsyncDisposableStack): Promise<Figure[]> {
+  const folder = owned.use(await temporaryFolder());
+  progress("limits of this machine");
+  const limits = await measureLimits(folder.path, Math.min(seconds, 4));
+  const figures = parts.has("limits") ? limitFigures(limits) : [];
+  if (parts.size === 1 && parts.has("limits")) return figures;
+  progress("starting the embedded service");
+  const data = owned.use(await temporaryFolder());
+  const started = await start(data.path);
+  // Interrupted meanwhile: what would have ended it is gone already.
+  if (owned.disposed) await started[Symbol.asyncDispose]();
+  owned.use(started);
+  const bearer = await token(data.path, "hospital-a", "trace/events.write trace/lineage.read trace/supervise");
+  const bench = new ServiceBench(started, bearer, limits, folder.path);
+  const runs: Readonly<Record<Exclude<Part, "limits">, () => Promise<Figure[]>>> = {
+    ndjson: () => bench.ndjson(events),
+    posts: () => bench.posts(seconds),
+    evidence: () => bench.evidence(),
+    verify: () => bench.verify(),
+  };
+  for (const part of ["ndjson", "posts", "evidence", "verify"] as const) {
+    if (!parts.has(part)) continue;
+    progress(part);
+    figures.push(...(await runs[part]()));
+  }
+  return figures;
+}
+
+function limitFigures(limits: Limits): Figure[] {
+  return [
+    { name: "SQLite, one row a commit", value: limits.commits, unit: "commits/s" },
+    { name: "SQLite, 1,000 rows a commit", value: limits.rows, unit: "rows/s" },
+    { name: "SHA-256 of 600 B", value: limits.hashes, unit: "hashes/s" },
+    { name: "bare node:http, single POSTs", value: limits.posts, unit: "requests/s" },
+    { name: "bare node:http, NDJSON", value: limits.lines, unit: "lines/s" },
+  ];
+}
+
+function progress(text: string): void {
+  process.stderr.write(`${text} …\n`);
+}
+
+/** Rejects when the run takes too long or is interrupted, so that what was started is ended in either case. */
+function interruption(): Promise<never> {
+  return new Promise((_, reject) => {
+    setTimeout(() => reject(new Error(`not done in ${RUN_MS_MAX / 1_000} s`)), RUN_MS_MAX).unref();
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => reject(new Error(signal)));
+  });
+}
+
+async function main(): Promise<void> {
+  const chosen = options(process.argv.slice(2));
+  await using owned = new AsyncDisposableStack();
+  const figures = await Promise.race([run(chosen, owned), interruption()]);
+  if (chosen.json) {
+    const machine = { cores: availableParallelism(), node: process.version };
+    const measured = figures.map((figure) => ({ ...figure, met: isMet(figure) }));
+    process.stdout.write(`${JSON.stringify({ machine, events: chosen.events, figures: measured }, null, 2)}\n`);
+  } else {
+    process.stdout.write(tableText(figures));
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(
+    `${error instanceof Error ? error.message : error}\n${error instanceof RangeError ? USAGE : ""}`,
+  );
+  process.exitCode = 1;
+}
