@@ -93,6 +93,24 @@ export function edgesContract(harness: ProjectionHarness): void {
       assert.deepEqual(await projection.subjectClosure("unknown"), ["unknown"]);
     }));
 
+  it("says which event first joined two tokens", () =>
+    withProjection(harness, async (projection) => {
+      const joins: SampleEvent["joins"] = [
+        ["a", "b"],
+        ["c", "a"],
+      ];
+      await apply(projection, { name: "one", joins: [["b", "c"]] }, { name: "two", joins }, { name: "three", joins });
+      assert.deepEqual(await projection.joins("a"), [
+        { other: "b", event: sampleId("two") },
+        { other: "c", event: sampleId("two") },
+      ]);
+      assert.deepEqual(await projection.joins("b"), [
+        { other: "a", event: sampleId("two") },
+        { other: "c", event: sampleId("one") },
+      ]);
+      assert.deepEqual(await projection.joins("unknown"), []);
+    }));
+
   it("bounds a closure that someone grew without end", () =>
     withProjection(harness, async (projection) => {
       const token = (i: number): string => `token ${String(i).padStart(5, "0")}`;

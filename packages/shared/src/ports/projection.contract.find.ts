@@ -43,6 +43,19 @@ export function findContract(harness: ProjectionHarness): void {
       assert.deepEqual(await names(projection, { order: "newest-first" }), ["e2", "e0", "e3", "e1"]);
     }));
 
+  it("gives what is new in order of application, whatever its time", () =>
+    withProjection(harness, async (projection) => {
+      const at = "1999-01-01T00:00:00.000Z";
+      await apply(projection, { name: "e0" }, { name: "e1", at });
+      await projection.apply(blockOf(1, sampleBatch("log-0", 1, [{ name: "e0" }, { name: "e2", at }])));
+      const from = async (seq: number, limit: number): Promise<(string | undefined)[]> =>
+        (await projection.applied(seq, limit)).map(({ id }) => known.get(id));
+      assert.deepEqual(await from(0, 100), ["e0", "e1", "e2"]);
+      assert.deepEqual(await from(1, 1), ["e1"]);
+      assert.deepEqual(await from(3, 100), []);
+      await assert.rejects(projection.applied(0, PROJECTION_LIMITS.pageMax + 1), invalid);
+    }));
+
   it("takes the beginning of a period and leaves its end", () =>
     withProjection(harness, async (projection) => {
       const at = (i: number): string => `2026-01-01T00:00:00.00${i}Z`;

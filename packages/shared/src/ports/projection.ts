@@ -141,6 +141,12 @@ export interface ProjectionCounts {
   readonly incidents: number;
 }
 
+/** That two tokens are one person, and the event that says so. */
+export interface StoredJoin {
+  readonly other: string;
+  readonly event: string;
+}
+
 export interface Projection extends AsyncDisposable {
   checkpoint(): Promise<Checkpoint | undefined>;
 
@@ -166,6 +172,8 @@ export interface Projection extends AsyncDisposable {
    * @throws MedtraceError INPUT_INVALID over {@link PROJECTION_LIMITS}, or where a time cannot be read.
    */
   find(filter: EventFilter): Promise<EventPage>;
+  /** Events in order of application from `seq` on, at most `limit`: for those who follow what is new. */
+  applied(seq: number, limit: number): Promise<readonly StoredEvent[]>;
   /** How many events the filter matches, counting at most `countMax`. */
   count(filter: Omit<EventFilter, "order" | "after" | "limit">, countMax: number): Promise<number>;
 
@@ -187,6 +195,9 @@ export interface Projection extends AsyncDisposable {
 
   /** Every token joined to this one, directly or over others, with itself; sorted, at most `closureMax`. */
   subjectClosure(token: string): Promise<readonly string[]>;
+
+  /** Tokens joined directly to this one, each with the first event that says so; by token, at most `closureMax`. */
+  joins(token: string): Promise<readonly StoredJoin[]>;
 
   /** Newest first. */
   incidents(limit: number): Promise<readonly (Incident & { readonly block: number })[]>;

@@ -1,6 +1,7 @@
 /** Derivations, by either end, and the closure of joined subject tokens. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { PROJECTION_LIMITS, type StoredDerivation } from "@medtrace/shared/ports/projection";
+import { hex } from "@medtrace/shared/model/bytes";
+import { PROJECTION_LIMITS, type StoredDerivation, type StoredJoin } from "@medtrace/shared/ports/projection";
 import { bounded } from "./limits.ts";
 import { storedDerivation } from "./rows.ts";
 import { TERM_KIND } from "./schema.ts";
@@ -19,6 +20,7 @@ export class Edges {
   readonly #up: StatementSync;
   readonly #details: StatementSync;
   readonly #joined: StatementSync;
+  readonly #joins: StatementSync;
 
   constructor(db: DatabaseSync, terms: TermReader) {
     const columns = "seq, source, target, relation";
@@ -33,6 +35,10 @@ export class Edges {
        WHERE e.seq = ?`,
     );
     this.#joined = db.prepare("SELECT DISTINCT other FROM joined WHERE token = ? ORDER BY other LIMIT ?");
+    this.#joins = db.prepare(
+      `SELECT j.other, e.id FROM (SELECT other, min(seq) AS seq FROM joined WHERE token = ? GROUP BY other) j
+       JOIN event e ON e.seq = j.seq ORDER BY j.other LIMIT ?`,
+    );
   }
 
   derivations(records: readonly string[], direction: "up" | "down", limit: number): StoredDerivation[] {
@@ -61,6 +67,12 @@ export class Edges {
       }
     }
     return [...found].sort();
+  }
+
+  joins(token: string): StoredJoin[] {
+    return this.#joins
+      .all(token, PROJECTION_LIMITS.closureMax)
+      .map((row) => ({ other: row["other"] as string, event: hex(row["id"] as Uint8Array) }));
   }
 }
 

@@ -14,6 +14,7 @@ import {
   type StoredBatch,
   type StoredDerivation,
   type StoredEvent,
+  type StoredJoin,
 } from "@medtrace/shared/ports/projection";
 import { contentLines } from "./content.ts";
 import { asMedtraceError, openDatabase, openReader } from "./database.ts";
@@ -79,6 +80,11 @@ export class EmbeddedProjection implements Projection {
     });
   }
 
+  async applied(seq: number, limit: number): Promise<readonly StoredEvent[]> {
+    bounded("limit", limit, PROJECTION_LIMITS.pageMax);
+    return this.#use(() => this.#rows.eventsFrom(seq, limit));
+  }
+
   async count(filter: Omit<EventFilter, "order" | "after" | "limit">, countMax: number): Promise<number> {
     return this.#snapshot(() => this.#finder.count(filter, countMax));
   }
@@ -106,6 +112,10 @@ export class EmbeddedProjection implements Projection {
 
   async subjectClosure(token: string): Promise<readonly string[]> {
     return this.#snapshot(() => this.#edges.closure(token));
+  }
+
+  async joins(token: string): Promise<readonly StoredJoin[]> {
+    return this.#use(() => this.#edges.joins(token));
   }
 
   async incidents(limit: number): Promise<readonly (Incident & { readonly block: number })[]> {

@@ -20,6 +20,7 @@ const EVENT = `SELECT e.seq, e.id, e.leaf, e.place, e.at, e.bytes, b.owner, b.st
 export class Rows {
   readonly #bySeq: StatementSync;
   readonly #byId: StatementSync;
+  readonly #from: StatementSync;
   readonly #batch: StatementSync;
   readonly #batches: StatementSync;
   readonly #tree: StatementSync;
@@ -28,6 +29,7 @@ export class Rows {
   constructor(db: DatabaseSync) {
     this.#bySeq = db.prepare(`${EVENT} WHERE e.seq = ?`);
     this.#byId = db.prepare(`${EVENT} WHERE e.key = ? AND e.id = ?`);
+    this.#from = db.prepare(`${EVENT} WHERE e.seq >= ? ORDER BY e.seq LIMIT ?`);
     this.#batch = db.prepare("SELECT * FROM batch WHERE owner = ? AND stream = ? AND sequence = ?");
     this.#batches = db.prepare(
       "SELECT * FROM batch WHERE owner = ? AND stream = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?",
@@ -39,6 +41,10 @@ export class Rows {
   eventAt(seq: number): StoredEvent | undefined {
     const row = this.#bySeq.get(seq);
     return row === undefined ? undefined : storedEvent(row);
+  }
+
+  eventsFrom(seq: number, limit: number): StoredEvent[] {
+    return this.#from.all(seq, limit).map(storedEvent);
   }
 
   event(id: string): StoredEvent | undefined {
