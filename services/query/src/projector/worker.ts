@@ -1,0 +1,94 @@
+/** Entry of the projector's thread: opens the engines, projects until told to stop, and starts again after failures. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { parentPort, workerData } from "node:worker_threads";
+import { openEventLog } from "@medtrace/engines/event-log/open";
+import { openLedger } from "@medtrace/engines/ledger/open";
+import { lockProjection, openProjection } from "@medtrace/engines/projection/open";
+import type { EngineSettings } from "@medtrace/shared/config";
+import { MedtraceError } from "@medtrace/shared/errors";
+import type { Ledger } from "@medtrace/shared/ports/ledger";
+import type { Projection } from "@medtrace/shared/ports/projection";
+import { runProjector } from "./projector.ts";
+import { backoff_ms, type Fault, type ProjectorWord, STOP } from "./status.ts";
+
+const PROGRESS_EVERY_MS = 500;
+/** New incidents told one by one at a time; the projection has them all. */
+const INCIDENTS_TOLD_MAX = 20;
+
+const port = parentPort;
+if (port === null) throw new Error("worker.ts is started by thread.ts, as a thread");
+const say = (word: ProjectorWord): void => port.postMessage(word);
+const stop = new AbortController();
+port.on("message", (message) => {
+  if (message === STOP) stop.abort();
+});
+
+let failures = 0;
+while (!stop.signal.aborted) {
+  try {
+    await projectOnce(workerData as EngineSettings, stop.signal);
+  } catch (error) {
+    if (stop.signal.aborted) break;
+    const wait_ms = backoff_ms(failures++);
+    say({ kind: "failed", fault: faultOf(error), wait_ms });
+    await sleep(wait_ms, undefined, { signal: stop.signal }).catch(() => undefined);
+  }
+}
+port.close();
+
+/** One run, from opened to closed engines. */
+async function projectOnce(settings: EngineSettings, signal: AbortSignal): Promise<void> {
+  await using _lock = await lockProjection(settings.projectionUrl);
+  await using eventLog = await openEventLog(settings.eventLogUrl);
+  await using ledger = await openLedger(settings.ledgerUrl, { owner: settings.ledgerOwner });
+  await using projection = await openProjection(settings.projectionUrl);
+  await using progress = await reportProgress(ledger, projection);
+  say({ kind: "running" });
+  const onApplied = async (): Promise<void> => {
+    failures = 0;
+    await progress.applied();
+  };
+  await runProjector({ eventLog, ledger, projection, onApplied }, signal);
+}
+
+interface Progress extends AsyncDisposable {
+  applied(): Promise<void>;
+}
+
+/** Tells of progress now and then; of new incidents at once. */
+async function reportProgress(ledger: Ledger, projection: Projection): Promise<Progress> {
+  let incidents = (await projection.counts()).incidents;
+  const tell = async (): Promise<void> => {
+    const [checkpoint, counts, ledgerHeight] = await Promise.all([
+      projection.checkpoint(),
+      projection.counts(),
+      ledger.height(),
+    ]);
+    const { events, batches, duplicates } = counts;
+    const height = (checkpoint?.block ?? -1) + 1;
+    say({ kind: "progress", height, ledgerHeight, events, batches, duplicates, incidents: counts.incidents });
+  };
+  await tell();
+  // A ledger that cannot be reached ends the run itself, and says why there.
+  const timer = setInterval(() => void tell().catch(() => undefined), PROGRESS_EVERY_MS);
+  return {
+    async applied() {
+      const now = (await projection.counts()).incidents;
+      if (now === incidents) return;
+      const fresh = await projection.incidents(Math.min(now - incidents, INCIDENTS_TOLD_MAX));
+      incidents = now;
+      for (const incident of fresh.toReversed()) say({ kind: "incident", incident });
+    },
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+      await tell().catch(() => undefined);
+    },
+  };
+}
+
+/** Only errors of our own are told in words: another's message may quote what it met. */
+function faultOf(error: unknown): Fault {
+  if (error instanceof MedtraceError) return { code: error.code, message: error.message, hint: error.hint };
+  const { name, code } = error as { name?: unknown; code?: unknown };
+  return { code: undefined, message: `unexpected ${String(name)} ${String(code ?? "")}`.trim(), hint: undefined };
+}
