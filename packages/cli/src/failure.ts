@@ -1,0 +1,53 @@
+/** How commands fail, and what their exit codes mean. */
+import { MedtraceError } from "@medtrace/shared/errors";
+
+/** Done, and the answer is yes. */
+export const EXIT_OK = 0;
+/** Done, and the answer is no: something was refused, refuted or found wrong. */
+export const EXIT_NO = 1;
+/** Could not be done: wrong usage, no service, no permission. */
+export const EXIT_CANNOT = 2;
+
+/** A failure that is told as `medtrace: what (where) — what to do`. */
+export class Failure extends Error {
+  readonly at: string | undefined;
+  readonly hint: string | undefined;
+  readonly exitCode: number;
+
+  constructor(
+    message: string,
+    details: { at?: string | undefined; hint?: string | undefined; exitCode?: number; cause?: unknown } = {},
+  ) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = "Failure";
+    this.at = details.at;
+    this.hint = details.hint;
+    this.exitCode = details.exitCode ?? EXIT_CANNOT;
+  }
+}
+
+/** Any error as a failure; what nobody foresaw keeps its message. */
+export function asFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  if (error instanceof MedtraceError) {
+    return new Failure(error.message, { at: error.at, hint: error.hint, cause: error });
+  }
+  const { code, path, message } =
+    error instanceof Error ? (error as NodeJS.ErrnoException) : { message: String(error) };
+  if (typeof code === "string" && FILE_FAULTS[code] !== undefined) {
+    return new Failure(FILE_FAULTS[code], { at: path, cause: error });
+  }
+  return new Failure(message, { hint: "run again with --debug for where it comes from", cause: error });
+}
+
+const FILE_FAULTS: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file or folder",
+  EACCES: "the file may not be read or written",
+  EISDIR: "this is a folder, where a file is wanted",
+  ENOSPC: "the disk is full",
+};
+
+/** One line for people: `medtrace: what (where) — what to do`. */
+export function failureText({ message, at, hint }: Failure): string {
+  return `medtrace: ${message}${at === undefined ? "" : ` (${at})`}${hint === undefined ? "" : ` — ${hint}`}`;
+}
