@@ -15,7 +15,16 @@ import {
   joinLine,
 } from "@medtrace/shared/projection-content";
 import { type Row, recipientsOf, relationOf, storedBatch, storedEvent, storedIncident, timeText } from "./rows.ts";
-import { EVERY_EVENT, eventKey, FACET_KINDS, producedView, receivedView, type TermKind, termKey } from "./schema.ts";
+import {
+  EVERY_EVENT,
+  eventKey,
+  FACET_KINDS,
+  producedView,
+  receivedView,
+  STRUCTURES,
+  type TermKind,
+  termKey,
+} from "./schema.ts";
 
 const STRUCTURE_FAULTS_MAX = 20;
 /** Of faults in rows: enough to see what happened, whatever was done to the file. */
@@ -154,9 +163,20 @@ function* derivationLines(db: DatabaseSync, seen: Seen): Generator<string> {
   yield* flush();
 }
 
+/** What SQLite finds wrong, and what stands in the file beside our tables: a trigger could change what rows say. */
 function structureFaults(db: DatabaseSync): string[] {
-  const rows = db.prepare(`PRAGMA integrity_check(${STRUCTURE_FAULTS_MAX})`).all();
-  return rows.map((row) => String(row["integrity_check"])).filter((text) => text !== "ok");
+  const checked = db.prepare(`PRAGMA integrity_check(${STRUCTURE_FAULTS_MAX})`).all();
+  const faults = checked.map((row) => String(row["integrity_check"])).filter((text) => text !== "ok");
+  const found = new Map(
+    db
+      .prepare("SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!'")
+      .all()
+      .map((row) => [String(row["name"]), row["sql"]]),
+  );
+  for (const name of new Set([...found.keys(), ...Object.keys(STRUCTURES)])) {
+    if (found.get(name) !== STRUCTURES[name]) faults.push(`${name} is not as the projection's schema has it`);
+  }
+  return faults;
 }
 
 /** Rows that no line came from: they point to a batch, an institution or a term that is not there. */

@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type ErrorCode, MedtraceError } from "@medtrace/shared/errors";
-import { PAGE_BYTES, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
+import { PAGE_BYTES, SCHEMA_VERSION, STRUCTURES } from "./schema.ts";
 
 const FILE = "projection.sqlite";
 const BUSY_MS_MAX = 10_000;
@@ -39,7 +39,7 @@ function makeTables(db: DatabaseSync): void {
   db.exec("BEGIN IMMEDIATE");
   try {
     // Another process may have made them since.
-    if (version() === 0) db.exec(SCHEMA);
+    if (version() === 0) db.exec(`${Object.values(STRUCTURES).join(";")}; PRAGMA user_version = ${SCHEMA_VERSION}`);
     else if (version() !== SCHEMA_VERSION) {
       throw new MedtraceError("CONFIGURATION", `the projection is of schema ${version()}, not ${SCHEMA_VERSION}`, {
         hint: "remove its folder and rebuild it",

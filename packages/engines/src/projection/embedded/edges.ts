@@ -1,9 +1,8 @@
 /** Derivations, by either end, and the closure of joined subject tokens. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { hex } from "@medtrace/shared/model/bytes";
 import { PROJECTION_LIMITS, type StoredDerivation, type StoredJoin } from "@medtrace/shared/ports/projection";
 import { bounded } from "./limits.ts";
-import { storedDerivation } from "./rows.ts";
+import { eventId, storedDerivation } from "./rows.ts";
 import { TERM_KIND } from "./schema.ts";
 import type { TermReader } from "./terms.ts";
 
@@ -21,6 +20,7 @@ export class Edges {
   readonly #details: StatementSync;
   readonly #joined: StatementSync;
   readonly #joins: StatementSync;
+  readonly #eventId: StatementSync;
 
   constructor(db: DatabaseSync, terms: TermReader) {
     const columns = "seq, source, target, relation";
@@ -36,9 +36,9 @@ export class Edges {
     );
     this.#joined = db.prepare("SELECT DISTINCT other FROM joined WHERE token = ? ORDER BY other LIMIT ?");
     this.#joins = db.prepare(
-      `SELECT j.other, e.id FROM (SELECT other, min(seq) AS seq FROM joined WHERE token = ? GROUP BY other) j
-       JOIN event e ON e.seq = j.seq ORDER BY j.other LIMIT ?`,
+      "SELECT other, min(seq) AS seq FROM joined WHERE token = ? GROUP BY other ORDER BY other LIMIT ?",
     );
+    this.#eventId = db.prepare("SELECT id FROM event WHERE seq = ?");
   }
 
   derivations(records: readonly string[], direction: "up" | "down", limit: number): StoredDerivation[] {
@@ -70,9 +70,10 @@ export class Edges {
   }
 
   joins(token: string): StoredJoin[] {
-    return this.#joins
-      .all(token, PROJECTION_LIMITS.closureMax)
-      .map((row) => ({ other: row["other"] as string, event: hex(row["id"] as Uint8Array) }));
+    return this.#joins.all(token, PROJECTION_LIMITS.closureMax).map((row) => ({
+      other: row["other"] as string,
+      event: eventId(this.#eventId.get(row["seq"] as number)?.["id"]),
+    }));
   }
 }
 

@@ -12,6 +12,8 @@ import type {
 } from "@medtrace/shared/ports/projection";
 import { eventKey, RELATIONS } from "./schema.ts";
 
+const ID_BYTES = 32;
+
 export type Row = Record<string, SQLOutputValue>;
 
 const EVENT = `SELECT e.seq, e.id, e.leaf, e.place, e.at, e.bytes, b.owner, b.stream, b.sequence
@@ -75,7 +77,7 @@ export class Rows {
 export function storedEvent(row: Row): StoredEvent {
   return {
     seq: row["seq"] as number,
-    id: hex(row["id"] as Uint8Array),
+    id: eventId(row["id"]),
     ref: { owner: row["owner"] as string, stream: row["stream"] as string, sequence: row["sequence"] as number },
     index: row["leaf"] as number,
     offset: row["place"] as number,
@@ -109,10 +111,15 @@ export function storedDerivation(row: Row): StoredDerivation {
     from: row["from_record"] as string,
     to: row["to_record"] as string,
     relation: relationOf(row["relation"]),
-    event: hex(row["id"] as Uint8Array),
+    event: eventId(row["id"]),
     institution: row["institution"] as string,
     recipients: recipientsOf(row["recipients"]),
   };
+}
+
+export function eventId(value: SQLOutputValue | undefined): string {
+  if (value instanceof Uint8Array && value.length === ID_BYTES) return hex(value);
+  throw edited("an event has no id");
 }
 
 export function relationOf(value: SQLOutputValue | undefined): Derivation["relation"] {

@@ -11,46 +11,48 @@ export const SCHEMA_VERSION = 1;
 /** Larger pages hold more events each and are fewer to write; beyond this, small random writes cost more. */
 export const PAGE_BYTES = 8_192;
 
-export const SCHEMA: string = `
-CREATE TABLE checkpoint (
+/** Every table and index with the statement that made it, as the file's own schema keeps it. */
+export const STRUCTURES: Readonly<Record<string, string>> = {
+  checkpoint: `CREATE TABLE checkpoint (
   one INTEGER PRIMARY KEY CHECK (one = 1), block INTEGER NOT NULL, hash TEXT NOT NULL, events INTEGER NOT NULL,
   batches INTEGER NOT NULL, leaves INTEGER NOT NULL, duplicates INTEGER NOT NULL, incidents INTEGER NOT NULL
-) STRICT;
-CREATE TABLE batch (
+) STRICT`,
+  batch: `CREATE TABLE batch (
   id INTEGER PRIMARY KEY, owner TEXT NOT NULL, stream TEXT NOT NULL, sequence INTEGER NOT NULL,
   block INTEGER NOT NULL, seq_end INTEGER NOT NULL, verified INTEGER NOT NULL, duplicates INTEGER NOT NULL,
   tx TEXT NOT NULL, body TEXT NOT NULL, tree BLOB NOT NULL
-) STRICT;
-CREATE UNIQUE INDEX batch_ref ON batch (owner, stream, sequence);
-CREATE INDEX batch_block ON batch (block, seq_end);
-CREATE TABLE event (
+) STRICT`,
+  batch_ref: "CREATE UNIQUE INDEX batch_ref ON batch (owner, stream, sequence)",
+  batch_block: "CREATE INDEX batch_block ON batch (block, seq_end)",
+  event: `CREATE TABLE event (
   seq INTEGER PRIMARY KEY, key INTEGER NOT NULL, batch INTEGER NOT NULL, leaf INTEGER NOT NULL,
   place INTEGER NOT NULL, at INTEGER NOT NULL, institution INTEGER NOT NULL, recipients TEXT, id BLOB NOT NULL,
   bytes BLOB NOT NULL
-) STRICT;
-CREATE INDEX event_key ON event (key);
-CREATE TABLE term (id INTEGER PRIMARY KEY, key INTEGER NOT NULL, kind INTEGER NOT NULL, value TEXT NOT NULL) STRICT;
-CREATE INDEX term_key ON term (key);
-CREATE TABLE entry (
+) STRICT`,
+  event_key: "CREATE INDEX event_key ON event (key)",
+  term: "CREATE TABLE term (id INTEGER PRIMARY KEY, key INTEGER NOT NULL, kind INTEGER NOT NULL, value TEXT NOT NULL) STRICT",
+  term_key: "CREATE INDEX term_key ON term (key)",
+  entry: `CREATE TABLE entry (
   term INTEGER NOT NULL, view INTEGER NOT NULL, at INTEGER NOT NULL, seq INTEGER NOT NULL,
   PRIMARY KEY (term, view, at, seq)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE derivation (
+) STRICT, WITHOUT ROWID`,
+  derivation: `CREATE TABLE derivation (
   source INTEGER NOT NULL, seq INTEGER NOT NULL, target INTEGER NOT NULL, relation INTEGER NOT NULL,
   PRIMARY KEY (source, seq, target, relation)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX derivation_target ON derivation (target, seq, source, relation);
-CREATE TABLE joined (
+) STRICT, WITHOUT ROWID`,
+  derivation_target: "CREATE INDEX derivation_target ON derivation (target, seq, source, relation)",
+  joined: `CREATE TABLE joined (
   token TEXT NOT NULL, other TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (token, other, seq)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE incident (
+) STRICT, WITHOUT ROWID`,
+  incident: `CREATE TABLE incident (
   number INTEGER PRIMARY KEY, block INTEGER NOT NULL, kind TEXT NOT NULL, owner TEXT NOT NULL, stream TEXT NOT NULL,
   sequence INTEGER NOT NULL, detail TEXT NOT NULL
-) STRICT;
-PRAGMA user_version = ${SCHEMA_VERSION};
-`;
+) STRICT`,
+};
 
-export const TABLES = ["checkpoint", "batch", "event", "term", "entry", "derivation", "joined", "incident"] as const;
+export const TABLES: readonly string[] = Object.keys(STRUCTURES).filter((name) =>
+  STRUCTURES[name]?.startsWith("CREATE TABLE"),
+);
 
 /** The entry every event has beside its facets; terms start at 1. */
 export const EVERY_EVENT = 0;
