@@ -66,6 +66,9 @@ export interface EventLog extends AsyncDisposable {
    */
   assignments(group: string, signal: AbortSignal): AsyncIterable<readonly number[]>;
 
+  /** Every fault found in the log itself, in words; an engine that cannot tell yields nothing. */
+  check(signal: AbortSignal): AsyncIterable<string>;
+
   /** Rejects when the log cannot take or give records now. */
   ping(): Promise<void>;
 }

@@ -1,0 +1,173 @@
+/** The embedded event log: one SQLite file, group commit, durable when acknowledged. */
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { MedtraceError } from "@medtrace/shared/errors";
+import { sha256, utf8 } from "@medtrace/shared/model/bytes";
+import type { EventLog, LogPosition, LogRecord } from "@medtrace/shared/ports/event-log";
+import { tryLock } from "../../sqlite/lock.ts";
+import { Store } from "./store.ts";
+
+export interface EmbeddedEventLogOptions {
+  readonly folder: string;
+  readonly name?: string;
+  /** For a log that is made now. */
+  readonly partitions?: number;
+  /** Value bytes that may wait for their commit. */
+  readonly backlogBytesMax?: number;
+  /** The file may not outgrow this many pages of 4,096 bytes. */
+  readonly pages_max?: number;
+}
+
+export const VALUE_BYTES_MAX = 1_048_576;
+const BACKLOG_BYTES_MAX = 64 * 1_048_576;
+const POLL_MS = 25;
+const LOCK_POLL_MS = 100;
+
+interface Waiting {
+  readonly records: readonly LogRecord[];
+  readonly resolve: (positions: readonly LogPosition[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Opens the log in a folder, made where there is none. */
+export async function openEmbeddedEventLog(options: EmbeddedEventLogOptions): Promise<EventLog> {
+  const store = new Store({
+    folder: options.folder,
+    partitions: options.partitions ?? 8,
+    pages_max: options.pages_max,
+  });
+  return new EmbeddedEventLog(store, options);
+}
+
+class EmbeddedEventLog implements EventLog {
+  readonly name: string;
+  readonly partitions: number;
+  readonly #store: Store;
+  readonly #folder: string;
+  readonly #backlogBytesMax: number;
+  readonly #closing = new AbortController();
+  #waiting: Waiting[] = [];
+  #waitingBytes = 0;
+  #grown = Promise.withResolvers<void>();
+
+  constructor(store: Store, options: EmbeddedEventLogOptions) {
+    this.#store = store;
+    this.#folder = options.folder;
+    this.#backlogBytesMax = options.backlogBytesMax ?? BACKLOG_BYTES_MAX;
+    this.name = options.name ?? "events";
+    this.partitions = store.partitions;
+  }
+
+  append(records: readonly LogRecord[]): Promise<readonly LogPosition[]> {
+    if (this.#closing.signal.aborted) return Promise.reject(closed());
+    if (records.length === 0) return Promise.resolve([]);
+    let bytes = 0;
+    for (const { value } of records) {
+      if (value.length > VALUE_BYTES_MAX) return Promise.reject(tooLarge(value.length));
+      bytes += value.length;
+    }
+    if (this.#waitingBytes > 0 && this.#waitingBytes + bytes > this.#backlogBytesMax) return Promise.reject(busy());
+    this.#waitingBytes += bytes;
+    const { promise, resolve, reject } = Promise.withResolvers<readonly LogPosition[]>();
+    this.#waiting.push({ records, resolve, reject });
+    // Everything that is appended in this turn of the event loop shares one commit.
+    if (this.#waiting.length === 1) setImmediate(() => this.#commit());
+    return promise;
+  }
+
+  #commit(): void {
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    try {
+      const placed = waiting.flatMap(({ records }) =>
+        records.map(({ key, value }) => ({ partition: this.#partitionOf(key), value })),
+      );
+      const positions = this.#store.append(placed);
+      let from = 0;
+      for (const { records, resolve } of waiting) {
+        resolve(positions.slice(from, from + records.length));
+        from += records.length;
+      }
+      this.#grown.resolve();
+      this.#grown = Promise.withResolvers();
+    } catch (error) {
+      for (const { reject } of waiting) reject(error);
+    }
+  }
+
+  #partitionOf(key: string): number {
+    return Buffer.from(sha256(utf8(key))).readUInt32BE(0) % this.partitions;
+  }
+
+  async read(...[partition, offset, limits]: Parameters<EventLog["read"]>): ReturnType<EventLog["read"]> {
+    return this.#store.read(partition, offset, limits);
+  }
+
+  async ranges(): ReturnType<EventLog["ranges"]> {
+    return this.#store.ranges();
+  }
+
+  async waitPast(partition: number, offset: number, timeout_ms: number, signal: AbortSignal): Promise<void> {
+    const until = performance.now() + timeout_ms;
+    const stop = AbortSignal.any([signal, this.#closing.signal]);
+    while (!stop.aborted && this.#store.end(partition).end <= offset) {
+      const left_ms = until - performance.now();
+      if (left_ms <= 0) return;
+      const woken = new AbortController();
+      // Appends of this process wake at once; those of other processes are seen by looking.
+      const look = sleep(Math.min(POLL_MS, left_ms), undefined, { signal: AbortSignal.any([stop, woken.signal]) });
+      await Promise.race([this.#grown.promise, look.catch(() => {})]);
+      woken.abort();
+    }
+  }
+
+  async *assignments(group: string, signal: AbortSignal): AsyncGenerator<readonly number[]> {
+    if (!/^[a-z0-9-]{1,64}$/.test(group)) throw new RangeError("a group's name is 1 to 64 of a-z 0-9 -");
+    const stop = AbortSignal.any([signal, this.#closing.signal]);
+    const path = join(this.#folder, `group-${group}.lock`);
+    let lock = tryLock(path);
+    while (lock === undefined && !stop.aborted) {
+      await sleep(LOCK_POLL_MS, undefined, { signal: stop }).catch(() => {});
+      if (!stop.aborted) lock = tryLock(path);
+    }
+    using _held = lock;
+    if (stop.aborted) return;
+    yield Array.from({ length: this.partitions }, (_, partition) => partition);
+    if (!stop.aborted)
+      await new Promise<void>((resolve) => stop.addEventListener("abort", () => resolve(), { once: true }));
+  }
+
+  async *check(signal: AbortSignal): AsyncGenerator<string> {
+    for (let partition = 0; partition < this.partitions; partition++) {
+      for (const fault of this.#store.check(partition)) {
+        if (signal.aborted) return;
+        yield fault;
+      }
+    }
+  }
+
+  async ping(): Promise<void> {
+    this.#store.end(0);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#commit();
+    this.#closing.abort();
+    this.#store[Symbol.dispose]();
+  }
+}
+
+function tooLarge(bytes: number): MedtraceError {
+  return new MedtraceError("INPUT_TOO_LARGE", `a record of ${bytes} bytes is over the limit of ${VALUE_BYTES_MAX}`);
+}
+
+function busy(): MedtraceError {
+  return new MedtraceError("BUSY", "too much waits to be written already", { hint: "send again after a moment" });
+}
+
+function closed(): MedtraceError {
+  return new MedtraceError("STORAGE_FAILED", "the event log is closed", { hint: "send again; nothing was taken" });
+}

@@ -1,0 +1,199 @@
+/** The event log's file: rows by partition and offset, each partition's authenticated end. */
+import { join } from "node:path";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { MedtraceError } from "@medtrace/shared/errors";
+import { type Bytes, sameBytes } from "@medtrace/shared/model/bytes";
+import type { LogEntry, LogPosition, PartitionRange, ReadLimits } from "@medtrace/shared/ports/event-log";
+import { secretFile } from "../../secret-file.ts";
+import { inTransaction, openFile } from "../../sqlite/database.ts";
+import { storageError } from "../../sqlite/errors.ts";
+import { type Chain, createChain, NO_ROW } from "./chain.ts";
+
+const WHAT = "event log";
+/** place = partition * PLACES + offset: rows of a partition lie together, in order. */
+const PLACES = 2 ** 42;
+const KEY_BYTES = 32;
+
+const SCHEMA = `
+  CREATE TABLE record (place INTEGER PRIMARY KEY, value BLOB NOT NULL, mac BLOB NOT NULL) STRICT;
+  CREATE TABLE partition (number INTEGER PRIMARY KEY, end INTEGER NOT NULL, last BLOB NOT NULL, mac BLOB NOT NULL) STRICT`;
+
+export interface StoreOptions {
+  readonly folder: string;
+  /** For a log that is made now; one that is there keeps its number. */
+  readonly partitions: number;
+  readonly pages_max?: number | undefined;
+}
+
+interface End {
+  readonly end: number;
+  readonly last: Bytes;
+}
+
+export interface PlacedRecord {
+  readonly partition: number;
+  readonly value: Bytes;
+}
+
+export class Store implements Disposable {
+  readonly partitions: number;
+  readonly #db: DatabaseSync;
+  readonly #chain: Chain;
+  readonly #insert: StatementSync;
+  readonly #setEnd: StatementSync;
+  readonly #getEnd: StatementSync;
+  readonly #getMac: StatementSync;
+  readonly #scan: StatementSync;
+
+  constructor(options: StoreOptions) {
+    this.#chain = createChain(secretFile(join(options.folder, "log.key"), KEY_BYTES));
+    this.#db = openFile({
+      what: WHAT,
+      folder: options.folder,
+      file: "log.sqlite",
+      schema: SCHEMA,
+      version: 1,
+      synchronous: "FULL",
+      pages_max: options.pages_max,
+    });
+    this.#insert = this.#db.prepare("INSERT INTO record (place, value, mac) VALUES (?, ?, ?)");
+    this.#setEnd = this.#db.prepare("UPDATE partition SET end = ?, last = ?, mac = ? WHERE number = ?");
+    this.#getEnd = this.#db.prepare("SELECT end, last, mac FROM partition WHERE number = ?");
+    this.#getMac = this.#db.prepare("SELECT mac FROM record WHERE place = ?");
+    this.#scan = this.#db.prepare("SELECT place, value, mac FROM record WHERE place >= ? AND place < ? ORDER BY place");
+    this.partitions = this.#makePartitions(options.partitions);
+  }
+
+  #makePartitions(wanted: number): number {
+    const count = (): number => this.#db.prepare("SELECT count(*) AS n FROM partition").get()?.["n"] as number;
+    if (count() > 0) return count();
+    return inTransaction(this.#db, WHAT, () => {
+      const add = this.#db.prepare("INSERT OR IGNORE INTO partition (number, end, last, mac) VALUES (?, 0, ?, ?)");
+      if (count() === 0) for (let p = 0; p < wanted; p++) add.run(p, NO_ROW, this.#chain.end(p, 0, NO_ROW));
+      return count();
+    });
+  }
+
+  /** Appends in one commit; all or nothing. */
+  append(records: readonly PlacedRecord[]): LogPosition[] {
+    return inTransaction(this.#db, WHAT, () => {
+      const ends = new Map<number, { end: number; last: Bytes }>();
+      const positions = records.map(({ partition, value }) => {
+        let at = ends.get(partition);
+        if (at === undefined) {
+          at = { ...this.end(partition) };
+          ends.set(partition, at);
+        }
+        const offset = at.end;
+        at.last = this.#chain.row(partition, offset, at.last, value);
+        at.end = offset + 1;
+        this.#insert.run(partition * PLACES + offset, value, at.last);
+        return { partition, offset };
+      });
+      for (const [partition, { end, last }] of ends) {
+        this.#setEnd.run(end, last, this.#chain.end(partition, end, last), partition);
+      }
+      return positions;
+    });
+  }
+
+  /** Where a partition ends. @throws MedtraceError INTEGRITY where the note of it was changed. */
+  end(partition: number): End {
+    const row = this.#getEnd.get(partition) as { end: number; last: Bytes; mac: Bytes } | undefined;
+    if (row === undefined) throw new RangeError(`no partition ${partition} of ${this.partitions}`);
+    if (!sameBytes(row.mac, this.#chain.end(partition, row.end, row.last)))
+      throw broken(partition, row.end, "its end was changed");
+    return row;
+  }
+
+  ranges(): PartitionRange[] {
+    return Array.from({ length: this.partitions }, (_, partition) => ({
+      partition,
+      first: 0,
+      end: this.end(partition).end,
+    }));
+  }
+
+  read(partition: number, offset: number, limits: ReadLimits): LogEntry[] {
+    const { end } = this.end(partition);
+    if (offset >= end) return [];
+    const entries: LogEntry[] = [];
+    let before = this.#macBefore(partition, offset);
+    let bytes = 0;
+    const until = Math.min(end, offset + limits.countMax);
+    for (const row of this.#rows(partition, offset, until)) {
+      const expected = offset + entries.length;
+      if (row.offset !== expected) throw broken(partition, expected, "the record is missing");
+      before = this.#verified(partition, row, before);
+      entries.push({ partition, offset: row.offset, value: row.value });
+      bytes += row.value.length;
+      if (bytes >= limits.bytesMax) return entries;
+    }
+    if (offset + entries.length < until) throw broken(partition, offset + entries.length, "the record is missing");
+    return entries;
+  }
+
+  /** Every fault of a partition, in words. */
+  *check(partition: number): Generator<string> {
+    let end: End;
+    try {
+      end = this.end(partition);
+    } catch (error) {
+      yield (error as Error).message;
+      return;
+    }
+    let before = NO_ROW;
+    let next = 0;
+    for (const row of this.#rows(partition, 0, PLACES)) {
+      if (row.offset >= end.end) yield place(partition, row.offset, "there is a record past the end");
+      else if (row.offset !== next) yield place(partition, next, "the record is missing");
+      else if (!sameBytes(row.mac, this.#chain.row(partition, row.offset, before, row.value))) {
+        yield place(partition, row.offset, "the record was changed");
+      }
+      // Going on from the stored MAC, so that one changed row is one fault and not the rest of the log.
+      before = row.mac;
+      next = row.offset + 1;
+    }
+    if (next < end.end) yield place(partition, next, "the record is missing");
+    else if (next === end.end && !sameBytes(before, end.last))
+      yield place(partition, next, "the last record was changed");
+  }
+
+  *#rows(partition: number, from: number, to: number): Generator<{ offset: number; value: Bytes; mac: Bytes }> {
+    const base = partition * PLACES;
+    try {
+      for (const row of this.#scan.iterate(base + from, base + Math.min(to, PLACES))) {
+        yield { offset: (row["place"] as number) - base, value: row["value"] as Bytes, mac: row["mac"] as Bytes };
+      }
+    } catch (error) {
+      throw storageError(error, WHAT);
+    }
+  }
+
+  #macBefore(partition: number, offset: number): Bytes {
+    if (offset === 0) return NO_ROW;
+    const mac = this.#getMac.get(partition * PLACES + offset - 1)?.["mac"];
+    if (mac === undefined) throw broken(partition, offset - 1, "the record is missing");
+    return mac as Bytes;
+  }
+
+  #verified(partition: number, row: { offset: number; value: Bytes; mac: Bytes }, before: Bytes): Bytes {
+    if (sameBytes(row.mac, this.#chain.row(partition, row.offset, before, row.value))) return row.mac;
+    throw broken(partition, row.offset, "the record, or the one before, was changed");
+  }
+
+  [Symbol.dispose](): void {
+    this.#db.close();
+  }
+}
+
+function place(partition: number, offset: number, what: string): string {
+  return `event log, partition ${partition}, offset ${offset}: ${what}`;
+}
+
+function broken(partition: number, offset: number, what: string): MedtraceError {
+  return new MedtraceError("INTEGRITY", place(partition, offset, what), {
+    at: `${partition}/${offset}`,
+    hint: "run medtrace fsck; docs/runbooks/integrity.md",
+  });
+}

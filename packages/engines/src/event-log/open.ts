@@ -1,0 +1,21 @@
+/** The event log behind a URL. Engines are loaded when they are asked for. */
+import { MedtraceError } from "@medtrace/shared/errors";
+import type { EventLog } from "@medtrace/shared/ports/event-log";
+
+/**
+ * Opens `embedded:FOLDER`.
+ *
+ * @throws MedtraceError CONFIGURATION for another scheme, and what the engine throws.
+ */
+export async function openEventLog(url: string): Promise<EventLog> {
+  const [scheme = "", ...rest] = url.split(":");
+  const place = rest.join(":");
+  if (scheme === "embedded" && place !== "") {
+    const { openEmbeddedEventLog } = await import("./embedded/event-log.ts");
+    return openEmbeddedEventLog({ folder: place });
+  }
+  throw new MedtraceError("CONFIGURATION", `no event log engine for ${scheme || "an empty URL"}`, {
+    at: "EVENT_LOG_URL",
+    hint: "embedded:FOLDER",
+  });
+}
