@@ -11,7 +11,7 @@ export interface Hl7Time {
 const DTM = /^(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(\.\d{1,9})?)?)?)?)?)?([+-]\d{4})?$/;
 /** Not HL7, but sent in its place: ISO 8601, and a date and a time with a blank between. */
 const OTHER =
-  /^(\d{4})-?(\d\d)(?:-?(\d\d)(?:[T ](\d\d)(?::?(\d\d)(?::?(\d\d)(\.\d{1,9})?)?)?)?)? ?(Z|[+-]\d\d:?\d\d)?$/;
+  /^(\d{4})-?(\d\d)(?:-?(\d\d)(?:[T ]?(\d\d)(?::?(\d\d)(?::?(\d\d)(\.\d{1,9})?)?)?)?)? ?(Z|[+-]\d\d:?\d\d)?$/;
 const PRECISIONS = ["year", "month", "day", "hour", "minute"] as const;
 
 /**

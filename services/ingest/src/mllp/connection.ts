@@ -40,6 +40,7 @@ export class Connection {
   #frameTimer: NodeJS.Timeout | undefined;
   #lingerTimer: NodeJS.Timeout | undefined;
   #heldBytes = 0;
+  readonly #gone = Promise.withResolvers<void>();
 
   constructor(socket: Socket, institution: string, shared: Shared) {
     this.#socket = socket;
@@ -67,6 +68,12 @@ export class Connection {
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  /** Resolves when the socket is closed and nothing of this connection is being taken. */
+  async done(): Promise<void> {
+    await this.#gone.promise;
+    await this.#answers;
   }
 
   #read(chunk: Uint8Array): void {
@@ -182,6 +189,7 @@ export class Connection {
     this.#heldBytes = 0;
     for (const event of this.#waiting) if (event.kind === "frame") this.#hold(-event.content.length);
     this.#waiting = [];
+    this.#gone.resolve();
   }
 
   #hold(bytes: number): void {

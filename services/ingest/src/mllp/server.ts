@@ -60,7 +60,7 @@ export async function startMllp(options: MllpOptions): Promise<MllpListener> {
     }
     const connection = new Connection(socket, institution, shared);
     connections.add(connection);
-    socket.once("close", () => connections.delete(connection));
+    void connection.done().then(() => connections.delete(connection));
   });
   server.maxConnections = limits.connectionsMax;
   server.on("drop", () => options.log.warn({ connectionsMax: limits.connectionsMax }, "a connection was refused"));
@@ -103,9 +103,13 @@ async function close(server: Server, connections: ReadonlySet<Connection>, limit
   const { promise, resolve } = Promise.withResolvers<void>();
   server.close(() => resolve());
   for (const connection of connections) connection.end();
+  const late = Promise.withResolvers<void>();
   const deadline = setTimeout(() => {
     for (const connection of connections) connection.destroy();
+    late.resolve();
   }, limits.drain_ms_max);
+  const done = Promise.all(Array.from(connections, (connection) => connection.done()));
+  await Promise.race([done, late.promise]);
   await promise;
   clearTimeout(deadline);
 }
