@@ -57,7 +57,9 @@ export async function startEmbedded(env: Environment, logOf: (service: string) =
     const cache = await open(openCache(engines.cacheUrl));
 
     const projector = await open(startProjectorThread(engines, logOf("projector")));
-    const writer = await open(startLedgerWriter({ eventLog, ledger, settings: settings.writer, log: logOf("ledger-writer") }));
+    const writer = await open(
+      startLedgerWriter({ eventLog, ledger, settings: settings.writer, log: logOf("ledger-writer") }),
+    );
     const ingest = await open(startIngest({ eventLog, vault, keys, settings: settings.ingest, log: logOf("ingest") }));
     const query = await open(
       startQuery({
@@ -72,7 +74,14 @@ export async function startEmbedded(env: Environment, logOf: (service: string) =
       }),
     );
     const { url } = query;
-    return { data: engines.data, ingest: ingest.url, mllp: ingest.mllp, ledgerWriter: writer.url, query: url, services: opened };
+    return {
+      data: engines.data,
+      ingest: ingest.url,
+      mllp: ingest.mllp,
+      ledgerWriter: writer.url,
+      query: url,
+      services: opened,
+    };
   } catch (error) {
     for (const thing of opened) await thing[Symbol.asyncDispose]();
     throw error;
