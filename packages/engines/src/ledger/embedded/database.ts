@@ -125,7 +125,18 @@ const ERROR_OF_RESULT: Readonly<Record<number, ErrorCode>> = {
   14: "STORAGE_FAILED",
   26: "INTEGRITY",
 };
-const ERROR_OF_SYSTEM: readonly string[] = ["ENOSPC", "EDQUOT", "EROFS", "EIO", "EACCES", "EPERM"];
+const ERROR_OF_SYSTEM: Readonly<Record<string, ErrorCode>> = {
+  ENOSPC: "STORAGE_FAILED",
+  EDQUOT: "STORAGE_FAILED",
+  EROFS: "STORAGE_FAILED",
+  EIO: "STORAGE_FAILED",
+  EACCES: "STORAGE_FAILED",
+  EPERM: "STORAGE_FAILED",
+  EEXIST: "STORAGE_FAILED",
+  ENOTDIR: "STORAGE_FAILED",
+  // A stored number that no JavaScript number can be: none was written.
+  ERR_OUT_OF_RANGE: "INTEGRITY",
+};
 
 const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
   LEDGER_UNAVAILABLE: "another process holds the ledger's lock: see which, and whether it is stuck",
@@ -148,8 +159,7 @@ function unknown(cause: unknown): MedtraceError {
 /** The error as a MedtraceError where it came from storage, else as it is. */
 export function asMedtraceError(error: unknown): unknown {
   if (error instanceof MedtraceError) return error;
-  const system = ERROR_OF_SYSTEM.includes((error as { code?: string }).code ?? "");
-  const code = ERROR_OF_RESULT[resultCode(error)] ?? (system ? "STORAGE_FAILED" : undefined);
+  const code = ERROR_OF_RESULT[resultCode(error)] ?? ERROR_OF_SYSTEM[(error as { code?: string }).code ?? ""];
   if (code === undefined) return error;
   const hint = HINTS[code];
   return new MedtraceError(code, `ledger: ${(error as Error).message}`, {

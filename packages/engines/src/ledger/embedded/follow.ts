@@ -1,9 +1,8 @@
 /** Following the ledger: blocks in order, each shown to be under the signed checkpoint before it is given. */
-import { MedtraceError } from "@medtrace/shared/errors";
 import { type Block, blockHash, NO_BLOCK } from "@medtrace/shared/model/block";
 import { hex } from "@medtrace/shared/model/bytes";
 import type { LedgerBlock } from "@medtrace/shared/ports/ledger";
-import type { Store } from "./store.ts";
+import { notFollowing, type Store } from "./store.ts";
 
 const PAGE_BLOCKS = 32;
 
@@ -57,8 +56,5 @@ function readBlock(text: string, number: number, previous: string): Block {
   } catch {
     // What is not JSON was changed, as the error says.
   }
-  throw new MedtraceError("INTEGRITY", `block ${number} does not follow: it or the one before was changed`, {
-    at: `block ${number}`,
-    hint: "run fsck; restore the ledger's folder from a backup",
-  });
+  throw notFollowing(number);
 }

@@ -126,8 +126,9 @@ export class EmbeddedLedger implements Ledger {
 
   async prove(refs: readonly BatchRef[]): Promise<LedgerProof> {
     return this.#use(async () => {
-      if (refs.length < 1 || refs.length > PROVE_REFS_MAX) {
-        throw new MedtraceError("INPUT_TOO_LARGE", `a proof is of 1 to ${PROVE_REFS_MAX} batches`);
+      if (refs.length < 1) throw new MedtraceError("INPUT_INVALID", "a proof is of one batch at least");
+      if (refs.length > PROVE_REFS_MAX) {
+        throw new MedtraceError("INPUT_TOO_LARGE", `a proof is of ${PROVE_REFS_MAX} batches at most`);
       }
       const wanted = new Map<number, { readonly ref: BatchRef; readonly hash: string }[]>();
       for (const ref of refs) {

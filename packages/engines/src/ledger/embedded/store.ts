@@ -131,18 +131,24 @@ export class Store {
   /** Cheap, for opening: the last block is the one under the last checkpoint. @throws MedtraceError INTEGRITY */
   verifyHead(): void {
     const height = this.height();
-    if (height === 0) {
-      if (this.#statements.anyRow.get() === undefined) return;
-      throw new MedtraceError("INTEGRITY", "the ledger has a world state but no blocks", { at: "block 0" });
+    if (this.findNode(0, height) !== undefined || (height === 0 && this.#statements.anyRow.get() !== undefined)) {
+      throw new MedtraceError("INTEGRITY", `block ${height} is gone`, { at: `block ${height}` });
     }
+    if (height === 0) return;
     const head = this.block(height - 1);
     const { block } = this.prove(head, this.checkpointOf(head));
     const previous = height === 1 ? NO_BLOCK : hex(blockHash(this.block(height - 2).text));
     if (block.number === height - 1 && block.previous === previous) return;
-    throw new MedtraceError("INTEGRITY", `block ${height - 1} does not follow the one before`, {
-      at: `block ${height - 1}`,
-    });
+    throw notFollowing(height - 1);
   }
+}
+
+/** The error of a block that does not name the hash of the one before. */
+export function notFollowing(number: number): MedtraceError {
+  return new MedtraceError("INTEGRITY", `block ${number} does not follow: it or the one before was changed`, {
+    at: `block ${number}`,
+    hint: "run fsck; restore the ledger's folder from a backup",
+  });
 }
 
 const SQL = {
