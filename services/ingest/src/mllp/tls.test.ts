@@ -51,7 +51,7 @@ test("a certificate of nobody's, of no authority, or none at all is not served",
       answered = true;
     });
     socket.write(frame(Buffer.from("hello")));
-    await once(socket, "close");
+    await new Promise((resolve) => socket.once("close", resolve));
     assert.equal(answered, false);
   }
 });
