@@ -1,0 +1,78 @@
+/** JSON from hostile bytes: strict UTF-8, bounded nesting, errors that name the place and repeat nothing of the input. */
+import { MedtraceError } from "@medtrace/shared/errors";
+import { type Bytes, fromUtf8 } from "@medtrace/shared/model/bytes";
+
+/** FHIR resources nest about ten deep; this leaves room for contained ones and extensions. */
+export const DEPTH_MAX = 100;
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const BOM = 0xfeff;
+
+/**
+ * The value of JSON bytes.
+ *
+ * @throws MedtraceError INPUT_MALFORMED where they are not UTF-8, not JSON, nested deeper than DEPTH_MAX, or hold a
+ * member named `__proto__`.
+ */
+export function parseJson(bytes: Bytes): unknown {
+  checkDepth(bytes);
+  const text = decode(bytes);
+  try {
+    const value: unknown = JSON.parse(text);
+    if (text.includes("__proto__")) refuseProto(value);
+    return value;
+  } catch (error) {
+    if (error instanceof MedtraceError) throw error;
+    throw new MedtraceError("INPUT_MALFORMED", "this is not JSON", {
+      at: placeOf(error as SyntaxError, text),
+      hint: "send one JSON value in UTF-8",
+    });
+  }
+}
+
+function decode(bytes: Bytes): string {
+  try {
+    const text = fromUtf8(bytes);
+    return text.charCodeAt(0) === BOM ? text.slice(1) : text;
+  } catch {
+    throw new MedtraceError("INPUT_MALFORMED", "the bytes are not UTF-8", { hint: "FHIR JSON is sent in UTF-8" });
+  }
+}
+
+/** Before JSON.parse, whose recursion a hostile body could exhaust. */
+function checkDepth(bytes: Bytes): void {
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i] as number;
+    if (inString) {
+      if (byte === BACKSLASH) i++;
+      else if (byte === QUOTE) inString = false;
+    } else if (byte === QUOTE) inString = true;
+    // 0x5b [ and 0x7b {; 0x5d ] and 0x7d }
+    else if ((byte | 0x20) === 0x7b) {
+      if (++depth > DEPTH_MAX) {
+        throw new MedtraceError("INPUT_MALFORMED", `nested deeper than ${DEPTH_MAX}`, { at: `byte ${i}` });
+      }
+    } else if ((byte | 0x20) === 0x7d) depth--;
+  }
+}
+
+function refuseProto(value: unknown): void {
+  if (typeof value !== "object" || value === null) return;
+  if (Object.hasOwn(value, "__proto__")) {
+    throw new MedtraceError("INPUT_MALFORMED", "a member must not be named __proto__", { at: "__proto__" });
+  }
+  for (const member of Object.values(value)) refuseProto(member);
+}
+
+/** Line and column of V8's complaint; its message itself may quote the input. */
+function placeOf(error: SyntaxError, text: string): string {
+  const position = /position (\d+)/.exec(error.message)?.[1];
+  const at = position === undefined ? text.length : Number(position);
+  const before = text.slice(0, at).split("\n");
+  return position === undefined && !/end of JSON/.test(error.message)
+    ? "JSON"
+    : `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
+}

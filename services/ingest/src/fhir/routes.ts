@@ -1,0 +1,147 @@
+/** The FHIR endpoints of ingest. */
+import { Readable } from "node:stream";
+import { isTransient } from "@medtrace/service-kit/http-status";
+import { MedtraceError } from "@medtrace/shared/errors";
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Draft, Intake, MappingContext, Receipted } from "../normalise/draft.ts";
+import { draftsOfBundle } from "./bundle.ts";
+import { element, invalid } from "./element.ts";
+import { parseJson } from "./json.ts";
+import { takeNdjson } from "./ndjson.ts";
+import { type OperationOutcome, outcomeOfError, outcomeOfReceipt } from "./operation-outcome.ts";
+import { draftOfResource, resourceType, type TakenType } from "./resource.ts";
+
+export interface FhirRoutesOptions {
+  readonly intake: Intake;
+  readonly context: (institution: string) => MappingContext;
+  readonly limits: { readonly bodyBytesMax: number };
+}
+
+const FHIR_JSON = "application/fhir+json; charset=utf-8";
+const NDJSON = "application/fhir+ndjson";
+const write = { scope: "trace/events.write" } as const;
+
+/** A fastify plugin with the FHIR endpoints; its errors are OperationOutcomes. */
+export function fhirRoutes({ intake, context, limits }: FhirRoutesOptions): (app: FastifyInstance) => Promise<void> {
+  const accept = async (institution: string, draft: Draft): Promise<Receipted> => {
+    const [receipt] = await intake.accept(institution, [draft]);
+    if (receipt === undefined) throw new TypeError("the intake answered fewer drafts than it was given");
+    return receipt;
+  };
+
+  const create = (type: TakenType) => async (request: FastifyRequest, reply: FastifyReply) => {
+    const { institution } = request.caller;
+    const resource = element(parseJson(request.body as Buffer), type);
+    if (resourceType(resource) !== type) throw invalid("resourceType", `must be ${type} here`, "see the path");
+    const receipt = await accept(institution, draftOfResource(resource, context(institution)));
+    if (receipt.status === "conflict") throw conflict(receipt);
+    return reply
+      .code(receipt.status === "duplicate" ? 200 : 201)
+      .header("location", `/fhir/${type}/${receipt.id}`)
+      .type(FHIR_JSON)
+      .send(JSON.stringify(outcomeOfReceipt(receipt)));
+  };
+
+  return async (app) => {
+    app.setErrorHandler((error: FastifyError, _request, reply) => {
+      const { status, outcome } = outcomeOfError(error);
+      if (isTransient(status)) reply.header("retry-after", "1");
+      reply.code(status).type(FHIR_JSON).send(JSON.stringify(outcome));
+    });
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser(
+      ["application/fhir+json", "application/json"],
+      { parseAs: "buffer", bodyLimit: limits.bodyBytesMax },
+      (_request, body, done) => done(null, body),
+    );
+    app.addContentTypeParser([NDJSON, "application/x-ndjson", "application/ndjson"], (_request, body, done) =>
+      done(null, body),
+    );
+
+    app.post(
+      "/fhir/AuditEvent",
+      { config: write, schema: { tags: ["FHIR"], summary: "Take an AuditEvent" } },
+      create("AuditEvent"),
+    );
+    app.post(
+      "/fhir/Provenance",
+      { config: write, schema: { tags: ["FHIR"], summary: "Take a Provenance" } },
+      create("Provenance"),
+    );
+    app.post(
+      "/fhir",
+      { config: write, schema: { tags: ["FHIR"], summary: "Take a batch, transaction or collection Bundle" } },
+      async (request, reply) => {
+        const { institution } = request.caller;
+        const resource = element(parseJson(request.body as Buffer), "Bundle");
+        if (resourceType(resource) !== "Bundle")
+          throw invalid("resourceType", "must be Bundle here", "post a resource to its own path");
+        const answer = await takeBundle(resource, institution);
+        return reply.type(FHIR_JSON).send(JSON.stringify(answer));
+      },
+    );
+    app.post(
+      "/fhir/$ingest",
+      { config: write, schema: { tags: ["FHIR"], summary: "Take NDJSON of any length; answers one line for each" } },
+      async (request, reply) => {
+        const { institution } = request.caller;
+        if (!(request.body instanceof Readable)) {
+          throw new MedtraceError("INPUT_UNSUPPORTED", "this endpoint takes NDJSON", {
+            at: "Content-Type",
+            hint: NDJSON,
+          });
+        }
+        return reply.type(NDJSON).send(Readable.from(resultLines(request.body, institution), { objectMode: false }));
+      },
+    );
+  };
+
+  async function* resultLines(body: Readable, institution: string): AsyncGenerator<string> {
+    for await (const results of takeNdjson(body, intake, context(institution))) {
+      yield `${results.map((result) => JSON.stringify(result)).join("\n")}\n`;
+    }
+  }
+
+  async function takeBundle(bundle: ReturnType<typeof element>, institution: string): Promise<object> {
+    const { type, entries } = draftsOfBundle(bundle, context(institution));
+    const faults = entries.filter((entry) => entry instanceof MedtraceError);
+    // All or nothing: one bad entry refuses a transaction before anything is written.
+    if (type === "transaction" && faults[0] !== undefined) throw faults[0];
+    const drafts = entries.filter((entry): entry is Draft => !(entry instanceof MedtraceError));
+    const receipts = drafts.length === 0 ? [] : await intake.accept(institution, drafts);
+    let at = 0;
+    const responses = entries.map((entry) => {
+      if (entry instanceof MedtraceError) return refusedEntry(entry);
+      const receipt = receipts[at++] as Receipted;
+      return receipt.status === "conflict" ? refusedEntry(conflict(receipt)) : takenEntry(receipt, entry.type);
+    });
+    return {
+      resourceType: "Bundle",
+      type: type === "transaction" ? "transaction-response" : "batch-response",
+      entry: responses.map((response) => ({ response })),
+    };
+  }
+}
+
+interface EntryResponse {
+  readonly status: string;
+  readonly location?: string;
+  readonly outcome: OperationOutcome;
+}
+
+function takenEntry(receipt: Receipted, type: string): EntryResponse {
+  const status = receipt.status === "duplicate" ? "200 OK" : "201 Created";
+  return { status, location: `/fhir/${type}/${receipt.id}`, outcome: outcomeOfReceipt(receipt) };
+}
+
+function refusedEntry(error: MedtraceError): EntryResponse {
+  const { status, outcome } = outcomeOfError(error);
+  return { status: String(status), outcome };
+}
+
+function conflict({ id }: Receipted): MedtraceError {
+  return new MedtraceError("EVENT_CONFLICT", "an event of this id was already taken with other content", {
+    at: id,
+    hint: "give the changed event an id of its own; the attempt is on record",
+  });
+}
