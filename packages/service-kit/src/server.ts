@@ -43,6 +43,10 @@ export const DEFAULT_LIMITS: ServerLimits = {
   headers_ms_max: 15_000,
 };
 
+/** How often connections are held to their times. */
+const CHECK_MS = 5_000;
+const IDLE_CHECK_MS = 50;
+
 export type ErrorHandler = (error: unknown, request: FastifyRequest, reply: FastifyReply) => unknown;
 
 export interface ServerOptions {
@@ -79,7 +83,10 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     bodyLimit: limits.bodyBytesMax,
     connectionTimeout: limits.connection_ms_max,
     requestTimeout: limits.request_ms_max,
-    http: { headersTimeout: limits.headers_ms_max },
+    http: {
+      headersTimeout: limits.headers_ms_max,
+      connectionsCheckingInterval: Math.min(CHECK_MS, limits.headers_ms_max),
+    },
     routerOptions: { maxParamLength: limits.paramCharactersMax },
     onProtoPoisoning: "error",
     onConstructorPoisoning: "error",
@@ -170,7 +177,10 @@ async function describeRoutes(
 
 function addProbes(app: FastifyInstance, { ready, metrics }: ServerOptions): void {
   const state = readiness(ready);
-  app.addHook("preClose", async () => state.drain());
+  app.addHook("preClose", async () => {
+    state.drain();
+    endIdleConnections(app);
+  });
   const hidden = { config: { public: true }, schema: { hide: true } };
   app.get("/livez", hidden, async () => ({ live: true }));
   app.get("/readyz", hidden, async (_request, reply) => {
@@ -179,6 +189,15 @@ function addProbes(app: FastifyInstance, { ready, metrics }: ServerOptions): voi
   });
   app.get("/metrics", hidden, async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()));
   app.get("/openapi.json", hidden, async () => app.swagger());
+}
+
+/**
+ * While a server closes, ends connections as they fall idle: one whose last answer was in flight would else be kept
+ * alive for more than a minute, and the drain with it.
+ */
+function endIdleConnections({ server }: FastifyInstance): void {
+  const timer = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS).unref();
+  server.once("close", () => clearInterval(timer));
 }
 
 /** An error as problem details (RFC 9457), with what this project adds: `code`, `at`, `hint`. */
