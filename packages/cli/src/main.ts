@@ -1,9 +1,12 @@
 /** `medtrace`: every command is a file in commands/ and one line here. */
 import { type AddCommand, type Cli, runCli } from "./cli.ts";
+import { addFsck } from "./commands/fsck.ts";
+import { addRebuild } from "./commands/rebuild.ts";
+import { addStart } from "./commands/start.ts";
 import { addToken } from "./commands/token.ts";
 import { processEnvironment } from "./config.ts";
 
-const COMMANDS: readonly AddCommand[] = [addToken];
+const COMMANDS: readonly AddCommand[] = [addStart, addToken, addFsck, addRebuild];
 
 const interrupted = new AbortController();
 process.once("SIGINT", () => interrupted.abort());
