@@ -1,0 +1,48 @@
+/** Parts that the routes' schemas share. */
+import type { FastifySchema } from "fastify";
+import type { QueryContext } from "../context.ts";
+import { CURSOR_CHARACTERS_MAX } from "../cursor.ts";
+
+export const READ = { scope: "trace/lineage.read" } as const;
+
+const time = { type: "string", maxLength: 64, description: "RFC 3339, with its offset" };
+const asOf = { type: "integer", minimum: 0, description: "block height that the answer is true for" };
+
+/** Query parameters of lists: which part, which period, as of which height. */
+export function windowQuery(ctx: QueryContext): object {
+  return {
+    type: "object",
+    properties: {
+      limit: { type: "integer", minimum: 1, maximum: ctx.settings.limits.pageMax },
+      cursor: { type: "string", maxLength: CURSOR_CHARACTERS_MAX, description: "nextCursor of the page before" },
+      from: { ...time, description: "earliest time, RFC 3339" },
+      to: { ...time, description: "time before which events lie, RFC 3339" },
+      asOf,
+      order: { type: "string", enum: ["newest-first", "oldest-first"] },
+    },
+  };
+}
+
+/** Query parameters of traversals. */
+export function traversalQuery(ctx: QueryContext, more: object = {}, required: readonly string[] = []): object {
+  return {
+    type: "object",
+    required: [...required],
+    properties: {
+      depth: { type: "integer", minimum: 1, maximum: ctx.settings.limits.depthMax },
+      from: time,
+      to: time,
+      asOf,
+      ...more,
+    },
+  };
+}
+
+/** One path parameter. */
+export function idParams(description: string): object {
+  return { type: "object", required: ["id"], properties: { id: { type: "string", minLength: 1, description } } };
+}
+
+export function documented(tag: string, summary: string, more: FastifySchema = {}): FastifySchema {
+  return { tags: [tag], summary, ...more };
+}
