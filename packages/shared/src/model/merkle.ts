@@ -40,7 +40,7 @@ export function nodeHash(left: Bytes, right: Bytes): Bytes {
  * unhashed, which gives RFC 6962's tree for any size. Kept, it makes every inclusion proof a look-up.
  */
 export function merkleLevels(leaves: readonly Bytes[]): readonly (readonly Bytes[])[] {
-  if (leaves.length === 0) return [[sha256(new Uint8Array(0))]];
+  if (leaves.length === 0) return [[], [sha256(new Uint8Array(0))]];
   const levels: Bytes[][] = [[...leaves]];
   for (let level = levels[0] as Bytes[]; level.length > 1; ) {
     const above: Bytes[] = [];
