@@ -190,6 +190,16 @@ describe("embedded projection: its folder", () => {
     await assert.rejects(openProjection(`embedded:${other.path}`), (error) => hasCode(error, "INTEGRITY"));
   });
 
+  it("refuses a file whose tables were taken away", async () => {
+    await using folder = await temporaryFolder();
+    await (await openProjection(`embedded:${folder.path}`))[Symbol.asyncDispose]();
+    {
+      using db = new DatabaseSync(join(folder.path, "projection.sqlite"));
+      db.exec("DROP TABLE entry");
+    }
+    await assert.rejects(openProjection(`embedded:${folder.path}`), (error) => hasCode(error, "INTEGRITY"));
+  });
+
   it("refuses a URL that it has no engine for", async () => {
     for (const url of ["postgres://x", "embedded:", ""]) {
       await assert.rejects(openProjection(url), (error) => hasCode(error, "CONFIGURATION"));

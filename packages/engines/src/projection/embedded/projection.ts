@@ -53,7 +53,17 @@ export class EmbeddedProjection implements Projection {
    * @throws MedtraceError STORAGE_FAILED, INTEGRITY (the file is no projection), CONFIGURATION (another schema).
    */
   static async open(folder: string): Promise<EmbeddedProjection> {
-    return guarded(() => new EmbeddedProjection(folder, openDatabase(folder)));
+    const db = await openDatabase(folder);
+    try {
+      return new EmbeddedProjection(folder, db);
+    } catch (cause) {
+      db.close();
+      throw new MedtraceError("INTEGRITY", "the projection's tables are not as they were made", {
+        at: folder,
+        hint: "remove the projection's folder, then run rebuild",
+        cause,
+      });
+    }
   }
 
   async checkpoint(): Promise<Checkpoint | undefined> {

@@ -2,14 +2,11 @@
  * Tables of the embedded projection. What makes inserting cheap: text is kept once (`term`) and meant by its number;
  * what is looked up by a hash is indexed by 48 bits of it, as short random keys dirty fewer pages than long ones.
  */
-import { sha256, utf8 } from "@medtrace/shared/model/bytes";
+import { hash } from "node:crypto";
 import type { Derivation, FacetKind } from "@medtrace/shared/ports/projection";
 
 /** Kept as SQLite's user_version; a folder of another version is rebuilt, never read. */
 export const SCHEMA_VERSION = 1;
-
-/** Larger pages hold more events each and are fewer to write; beyond this, small random writes cost more. */
-export const PAGE_BYTES = 8_192;
 
 /** Every table and index with the statement that made it, as the file's own schema keeps it. */
 export const STRUCTURES: Readonly<Record<string, string>> = {
@@ -84,5 +81,5 @@ export function eventKey(id: Uint8Array): number {
 
 /** 48 bits of a term's SHA-256: values that share them cannot be made to order, and are told apart by value. */
 export function termKey(kind: TermKind, value: string): number {
-  return Buffer.from(sha256(utf8(`${kind}${value}`))).readUIntBE(0, 6);
+  return Number.parseInt(hash("sha256", `${kind}${value}`, "hex").slice(0, 12), 16);
 }

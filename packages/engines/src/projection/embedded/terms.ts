@@ -1,6 +1,6 @@
 /** Terms: the text that facets, derivations and viewers are made of, each kept once under a number. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { EVERY_EVENT, type TermKind, termKey } from "./schema.ts";
+import { EVERY_EVENT, TERM_KIND, type TermKind, termKey } from "./schema.ts";
 
 const REMEMBERED_MAX = 32_768;
 
@@ -23,9 +23,10 @@ export class TermWriter {
   readonly #find: StatementSync;
   readonly #insert: StatementSync;
   readonly #last: StatementSync;
-  /** Two generations: dropping the older whole costs nothing, while evicting one by one from a Map does. */
-  #young = new Map<string, number>();
-  #old = new Map<string, number>();
+  /** By kind. Two generations: dropping the older whole costs nothing, while evicting one by one from a Map does. */
+  #young = generation();
+  #old = generation();
+  #remembered = 0;
   #next: number | undefined;
 
   constructor(db: DatabaseSync) {
@@ -36,22 +37,25 @@ export class TermWriter {
 
   /** The term's number; within the caller's transaction. */
   intern(kind: TermKind, value: string): number {
-    const name = `${kind}${value}`;
-    const young = this.#young.get(name);
+    const known = this.#young[kind] as Map<string, number>;
+    const young = known.get(value);
     if (young !== undefined) return young;
-    const id = this.#old.get(name) ?? this.#findOrAdd(kind, value);
-    if (this.#young.size >= REMEMBERED_MAX) {
+    const id = this.#old[kind]?.get(value) ?? this.#findOrAdd(kind, value);
+    known.set(value, id);
+    this.#remembered += 1;
+    if (this.#remembered >= REMEMBERED_MAX) {
       this.#old = this.#young;
-      this.#young = new Map();
+      this.#young = generation();
+      this.#remembered = 0;
     }
-    this.#young.set(name, id);
     return id;
   }
 
   /** Must follow a rollback, or another connection's write: what is remembered may not be there. */
   forget(): void {
-    this.#young = new Map();
-    this.#old = new Map();
+    this.#young = generation();
+    this.#old = generation();
+    this.#remembered = 0;
     this.#next = undefined;
   }
 
@@ -64,4 +68,8 @@ export class TermWriter {
     this.#next = id + 1;
     return id;
   }
+}
+
+function generation(): Map<string, number>[] {
+  return Object.values(TERM_KIND).map(() => new Map<string, number>());
 }
