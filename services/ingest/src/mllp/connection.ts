@@ -22,21 +22,27 @@ export interface MllpLog {
   warn(fields: object, text: string): void;
 }
 
+interface Refusal {
+  readonly kind: "refusal";
+  readonly error: MedtraceError;
+}
+
 export class Connection {
   readonly #socket: Socket;
   readonly #institution: string;
   readonly #shared: Shared;
   readonly #framer: Framer;
   readonly #peer: string;
-  /** Framed, not yet being taken. */
-  #waiting: FrameEvent[] = [];
+  /** Framed, not yet being taken; a refusal is the last. */
+  readonly #waiting: (FrameEvent | Refusal)[] = [];
   #inFlight = 0;
   /** Resolves when everything framed so far is answered. */
   #answers: Promise<void> = Promise.resolve();
   #isWriting = false;
   /** Nothing more is read: the peer or this side is done. */
   #isEnding = false;
-  #isRefused = false;
+  /** The end of the answers is settled. */
+  #isFinished = false;
   #frameTimer: NodeJS.Timeout | undefined;
   #lingerTimer: NodeJS.Timeout | undefined;
   #heldBytes = 0;
@@ -63,7 +69,6 @@ export class Connection {
     this.#isEnding = true;
     this.#stopFrame();
     this.#pump();
-    if (this.#waiting.length === 0) this.#endAfterAnswers();
   }
 
   destroy(): void {
@@ -94,39 +99,53 @@ export class Connection {
 
   /** Takes frames up to the limit in flight; the rest, and the socket, wait. */
   #pump(): void {
-    let next = 0;
-    while (next < this.#waiting.length && this.#inFlight < this.#shared.limits.inFlightMax) {
-      const event = this.#waiting[next++];
-      if (event !== undefined) this.#handle(event);
+    while (this.#inFlight < this.#shared.limits.inFlightMax) {
+      const event = this.#waiting.shift();
+      if (event === undefined) break;
+      this.#handle(event);
     }
-    this.#waiting = this.#waiting.slice(next);
-    if (this.#isEnding) return;
-    if (this.#inFlight >= this.#shared.limits.inFlightMax) this.#socket.pause();
-    else this.#socket.resume();
+    if (!this.#isEnding) this.#throttle();
+    else if (this.#waiting.length === 0) this.#finish();
   }
 
-  #handle(event: FrameEvent): void {
+  /** Lets the socket wait while too much is in flight; the time of a frame runs only while its peer can send. */
+  #throttle(): void {
+    const isFull = this.#inFlight >= this.#shared.limits.inFlightMax;
+    if (isFull === this.#socket.isPaused()) return;
+    if (isFull) {
+      this.#socket.pause();
+      this.#stopFrame();
+    } else {
+      this.#socket.resume();
+      if (this.#framer.isInside) this.#startFrame();
+    }
+  }
+
+  #handle(event: FrameEvent | Refusal): void {
     if (event.kind === "frame") this.#take(event.content);
+    else if (event.kind === "refusal") this.#answer(Promise.resolve(this.#shared.reject(event.error)), 0);
     else if (event.kind === "too-large") this.#refuse(tooLarge(this.#shared.limits.frameBytesMax));
     else this.#log("warn", { bytes: event.length }, "a frame was given up for another");
   }
 
   #take(content: Uint8Array): void {
-    this.#inFlight++;
     const answer = this.#isOverfull()
       ? Promise.resolve(this.#shared.reject(busy()))
       : this.#shared.take(this.#institution, content).catch((cause) => {
           this.#log("warn", { err: cause }, "a frame could not be taken");
-          return this.#shared.reject(
-            new MedtraceError("STORAGE_FAILED", "the message could not be taken", { hint: "send it again later" }),
-          );
+          return this.#shared.reject(fault());
         });
+    this.#answer(answer, content.length);
+  }
+
+  /** Sends an answer once it is there and those before it are sent. */
+  #answer(answer: Promise<Uint8Array | undefined>, contentBytes: number): void {
+    this.#inFlight++;
     this.#answers = this.#answers.then(async () => {
       await this.#write(await answer);
       this.#inFlight--;
-      this.#hold(-content.length);
+      this.#hold(-contentBytes);
       this.#pump();
-      if (this.#isEnding && this.#waiting.length === 0 && this.#inFlight === 0) this.#endAfterAnswers();
     });
   }
 
@@ -143,21 +162,22 @@ export class Connection {
 
   /** Answers that the rest of this connection is not taken, after what came before it, and ends. */
   #refuse(error: MedtraceError): void {
-    if (this.#isRefused) return;
-    this.#isRefused = true;
+    if (this.#isEnding) return;
     this.#log("warn", { error: error.code }, error.message);
-    this.#answers = this.#answers.then(() => this.#write(this.#shared.reject(error)));
-    this.#isEnding = true;
-    this.#stopFrame();
-    this.#endAfterAnswers();
+    this.#waiting.push({ kind: "refusal", error });
+    this.end();
   }
 
-  #endAfterAnswers(): void {
+  #finish(): void {
+    if (this.#isFinished) return;
+    this.#isFinished = true;
     this.#answers = this.#answers.then(() => {
       // What the peer still sends is read and dropped, so that the answer reaches it before a reset does.
       this.#socket.resume();
       this.#socket.end();
-      this.#lingerTimer ??= setTimeout(() => this.destroy(), this.#shared.limits.linger_ms_max);
+      if (!this.#socket.destroyed) {
+        this.#lingerTimer = setTimeout(() => this.destroy(), this.#shared.limits.linger_ms_max);
+      }
     });
   }
 
@@ -187,8 +207,7 @@ export class Connection {
     clearTimeout(this.#lingerTimer);
     this.#hold(-this.#heldBytes);
     this.#heldBytes = 0;
-    for (const event of this.#waiting) if (event.kind === "frame") this.#hold(-event.content.length);
-    this.#waiting = [];
+    for (const event of this.#waiting.splice(0)) if (event.kind === "frame") this.#hold(-event.content.length);
     this.#gone.resolve();
   }
 
@@ -207,6 +226,10 @@ export class Connection {
 
 function busy(): MedtraceError {
   return new MedtraceError("BUSY", "too much is being taken at once", { hint: "send the message again later" });
+}
+
+function fault(): MedtraceError {
+  return new MedtraceError("STORAGE_FAILED", "the message could not be taken", { hint: "send it again later" });
 }
 
 function tooLarge(bytesMax: number): MedtraceError {

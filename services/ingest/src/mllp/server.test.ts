@@ -185,6 +185,41 @@ test("a frame that never ends is refused when its time is over", async () => {
   await client.closed;
 });
 
+test("a refusal is answered after all that was framed before it, however much of that waits", async () => {
+  const { listener } = await listen(
+    async (content) => {
+      await sleep(5);
+      return `ack ${content}`;
+    },
+    { inFlightMax: 2, frameBytesMax: 1_000 },
+  );
+  await using _ = listener;
+  const client = new Client(listener.port);
+  client.socket.write(Buffer.concat([framed("1", "2", "3", "4", "5"), Buffer.from(`\x0b${"x".repeat(1_001)}`)]));
+  const expected = ["ack 1", "ack 2", "ack 3", "ack 4", "ack 5", "reject INPUT_TOO_LARGE"];
+  assert.deepEqual(await client.answers(6), expected);
+  client.socket.end();
+  await client.closed;
+  assert.equal((await client.answers(0)).length, 6);
+});
+
+test("a frame's time does not run while its sender is made to wait", async () => {
+  const { listener } = await listen(
+    async (content) => {
+      await sleep(150);
+      return `ack ${content}`;
+    },
+    { inFlightMax: 1, frame_ms_max: 60 },
+  );
+  await using _ = listener;
+  const client = new Client(listener.port);
+  client.socket.write(Buffer.concat([framed("1"), Buffer.from("\x0b2")]));
+  assert.deepEqual(await client.answers(1), ["ack 1"]);
+  client.socket.write(Buffer.of(FRAME_END, FRAME_END_2));
+  assert.deepEqual(await client.answers(2), ["ack 1", "ack 2"]);
+  client.socket.destroy();
+});
+
 test("a silent connection is closed", async () => {
   const { listener, logged } = await listen(echo, { idle_ms_max: 40 });
   await using _ = listener;

@@ -1,7 +1,7 @@
 /** Why the data may be used, as the message itself says: EVN-4, purposes of use, consents, break-glass. */
 import type { Coding } from "@medtrace/shared/model/trace-event";
 import { field, part, rawField, repetitions, type Segment } from "../message.ts";
-import { entityId, type Flags, type Hl7Context } from "./context.ts";
+import { type Flags, type Hl7Context, recordId } from "./context.ts";
 
 export interface Access {
   readonly purposes: readonly Coding[];
@@ -40,7 +40,7 @@ export function accessOf(segments: readonly Segment[], flags: Flags, context: Hl
     else if (segment.name === "ARV") addPurposes(purposes, segment, 8);
     else if (segment.name === "CON") {
       bypassed ||= field(segment, 11) === "B" && field(segment, 20) === "E";
-      const consent = entityId(segment, rawField(segment, 4), "Consent", "CON-4", context);
+      const consent = recordId(segment, rawField(segment, 4), "EI", "Consent", "CON-4", context);
       if (consent !== undefined && GRANTED.test(field(segment, 11)) && consents.size < CONSENTS_MAX)
         consents.add(consent);
     }

@@ -138,6 +138,11 @@ test("a visit numbered as its patient is left out, since it would show the numbe
   assert.ok(draft.flags.includes("hl7:visit-numbered-as-patient"));
 });
 
+test("a visit numbered by another institution is that institution's record", () => {
+  const draft = draftOf(...adt("A08", PID, `PV1|1|I${"|".repeat(17)}V7^5^M11^CITYLAB^VN`));
+  assert.deepEqual(recordsOf(draft), ["revised person 0", "revised city-lab/Encounter/V7"]);
+});
+
 test("an event about nobody is still an event", () => {
   const draft = draftOf(...adt("A20", "NPU|W1^101|U"));
   assert.deepEqual(draft.persons, []);

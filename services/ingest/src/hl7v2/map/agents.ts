@@ -2,10 +2,13 @@
 import type { DraftAgent } from "../../normalise/draft.ts";
 import { AGENTS_MAX, cut, SEALED_VALUE_LENGTH_MAX } from "../limits.ts";
 import { field, part, rawField, repetitions, type Segment, spoken } from "../message.ts";
-import { authorityNames, type Flags, type Hl7Context, idText, knownInstitution } from "./context.ts";
+import { assignerOf, authorityNames, type Flags, type Hl7Context, idText, knownInstitution } from "./context.ts";
 
-/** Fields that name staff (XCN, PPN), with the part that they had. EVN-5 is who caused the event. */
-const STAFF: ReadonlyMap<string, readonly (readonly [field: number, role: string])[]> = new Map([
+/** A field that names staff: XCN (or PPN, which begins as XCN does), or NDL, whose first component holds the name. */
+type StaffField = readonly [field: number, role: string, form?: "NDL"];
+
+/** Fields that name staff, with the part that they had. EVN-5 is who caused the event. */
+const STAFF: ReadonlyMap<string, readonly StaffField[]> = new Map<string, readonly StaffField[]>([
   ["EVN", [[5, "operator"]]],
   [
     "PV1",
@@ -28,7 +31,7 @@ const STAFF: ReadonlyMap<string, readonly (readonly [field: number, role: string
     "OBR",
     [
       [16, "ordering"],
-      [32, "interpreter"],
+      [32, "interpreter", "NDL"],
     ],
   ],
   [
@@ -60,6 +63,14 @@ const STAFF: ReadonlyMap<string, readonly (readonly [field: number, role: string
   ["AIP", [[3, "scheduled"]]],
 ]);
 
+/** PRD-1, HL7 table 0286; others are just providers. */
+const PROVIDER_ROLES: ReadonlyMap<string, string> = new Map([
+  ["RP", "referring"],
+  ["RT", "referred-to"],
+  ["CP", "consulting"],
+  ["PP", "primary-care"],
+]);
+
 /** An XCN.1 that holds blanks is a name in the wrong place. */
 const STAFF_ID = /^[^\s,]+$/;
 
@@ -73,19 +84,20 @@ export interface Agents {
 
 /** The agents of one event: its staff, then MSH-3 and the organisation of MSH-22 or MSH-4. */
 export function agentsOf(msh: Segment, segments: readonly Segment[], flags: Flags, context: Hl7Context): Agents {
-  const staff = new Staff(flags, context);
-  for (const segment of segments) {
-    for (const [n, role] of STAFF.get(segment.name) ?? []) {
-      if (rawField(segment, n) === "") continue;
-      for (const text of repetitions(segment, n)) staff.add(segment, text, n, role);
-    }
-  }
   const organisation = organisationOf(msh, flags, context);
   const onBehalfOf = organisation ?? context.institution;
+  const staff = new Staff(flags, context);
+  for (const segment of segments) {
+    for (const [n, role, form] of STAFF.get(segment.name) ?? []) {
+      if (rawField(segment, n) === "") continue;
+      for (const text of repetitions(segment, n)) staff.add(segment, text, n, role, form);
+    }
+    if (segment.name === "PRD") staff.addProvider(segment);
+  }
   const agents: DraftAgent[] = [];
-  for (const [id, roles] of staff.roles) {
+  for (const [id, { roles, assigner }] of staff.found) {
     const requestor = roles.has("operator") ? { requestor: true } : {};
-    agents.push({ id, kind: "person", roles: [...roles], ...requestor, onBehalfOf });
+    agents.push({ id, kind: "person", roles: [...roles], ...requestor, onBehalfOf: assigner ?? onBehalfOf });
   }
   const software = idText(field(msh, 3), "MSH-3");
   if (software !== "") {
@@ -95,9 +107,15 @@ export function agentsOf(msh: Segment, segments: readonly Segment[], flags: Flag
   return { agents, labels: staff.labels, unidentified: staff.unidentified };
 }
 
+interface StaffMember {
+  readonly roles: Set<string>;
+  /** The institution whose number it is, where the message says so. */
+  readonly assigner: string | undefined;
+}
+
 /** Staff by id; one who is named in several fields has their roles all. */
 class Staff {
-  readonly roles: Map<string, Set<string>> = new Map();
+  readonly found: Map<string, StaffMember> = new Map();
   readonly labels: Record<string, string> = {};
   readonly unidentified: string[] = [];
   readonly #flags: Flags;
@@ -108,19 +126,31 @@ class Staff {
     this.#context = context;
   }
 
-  add(segment: Segment, text: string, n: number, role: string): void {
-    const value = part(segment, text, 1);
-    const name = nameOf(segment, text);
+  add(segment: Segment, text: string, n: number, role: string, form?: "NDL"): void {
+    const name = form === "NDL" ? nameOf((i) => part(segment, text, 1, i)) : nameOf((i) => part(segment, text, i));
+    const assigner = form === "NDL" ? undefined : assignerOf(segment, text, "XCN", this.#context);
+    this.#add(part(segment, text, 1), name, role, assigner, `${segment.name}-${n}`);
+  }
+
+  /** PRD-7 (id), PRD-2 (name) and PRD-1 (role): the parties of a referral. */
+  addProvider(prd: Segment): void {
+    const name = [5, 2, 3, 1].map((component) => field(prd, 2, 1, component)).filter((word) => word !== "");
+    const assigner = knownInstitution(field(prd, 7, 1, 2), this.#context);
+    const role = PROVIDER_ROLES.get(field(prd, 1).toUpperCase()) ?? "provider";
+    this.#add(field(prd, 7), name.join(" "), role, assigner, "PRD-7");
+  }
+
+  #add(value: string, name: string, role: string, assigner: string | undefined, at: string): void {
     if (!STAFF_ID.test(value)) {
       this.#addUnidentified(role, [value, name].filter((word) => word !== "").join(" "));
       return;
     }
-    const id = `${this.#context.institution}/Practitioner/${idText(value, `${segment.name}-${n}`)}`;
-    const known = this.roles.get(id);
-    if (known !== undefined) known.add(role);
-    else if (this.roles.size < AGENTS_MAX) this.roles.set(id, new Set([role]));
+    const id = `${assigner ?? this.#context.institution}/Practitioner/${idText(value, at)}`;
+    const known = this.found.get(id);
+    if (known !== undefined) known.roles.add(role);
+    else if (this.found.size < AGENTS_MAX) this.found.set(id, { roles: new Set([role]), assigner });
     else this.#flags.add("hl7:agents-cut");
-    if (name !== "" && this.roles.has(id)) this.labels[id] ??= cut(name, SEALED_VALUE_LENGTH_MAX);
+    if (name !== "" && this.found.has(id)) this.labels[id] ??= cut(name, SEALED_VALUE_LENGTH_MAX);
   }
 
   #addUnidentified(role: string, said: string): void {
@@ -130,10 +160,10 @@ class Staff {
   }
 }
 
-/** Prefix, given, middle and family name of an XCN. */
-function nameOf(segment: Segment, text: string): string {
+/** Prefix, given, middle and family name, at the places that XCN and CNN have them. */
+function nameOf(at: (place: number) => string): string {
   return [6, 3, 4, 2]
-    .map((component) => part(segment, text, component))
+    .map(at)
     .filter((word) => word !== "")
     .join(" ");
 }

@@ -52,31 +52,51 @@ export function idText(text: string, at: string): string {
   return clean;
 }
 
-/**
- * Record id of an entity identifier (EI: value, namespace, universal id, its type); also of a plain value. A universal
- * id alone, or an absolute URI, stands for itself; else the id is the assigner's where the directory knows the
- * namespace, and the sender's own where not. Undefined where the field is empty.
- */
-export function entityId(
+/** Which of its components name who assigned an identifier. */
+export type IdentifierForm = "CX" | "EI" | "XCN";
+
+/** The institution that assigned an identifier; undefined where it does not say, or the directory does not know it. */
+export function assignerOf(
   segment: Segment,
   text: string,
+  form: IdentifierForm,
+  context: Hl7Context,
+): string | undefined {
+  for (const name of assignerNames(segment, text, form)) {
+    const known = knownInstitution(name, context);
+    if (known !== undefined) return known;
+  }
+  return undefined;
+}
+
+function assignerNames(segment: Segment, text: string, form: IdentifierForm): string[] {
+  if (form === "EI") return authorityNames(part(segment, text, 2), part(segment, text, 3), part(segment, text, 4));
+  const authority = form === "CX" ? 4 : 9;
+  const [namespace = "", universal = "", type = ""] = [1, 2, 3].map((sub) => part(segment, text, authority, sub));
+  return authorityNames(namespace, universal, type);
+}
+
+/**
+ * Record id of an identifier. An absolute URI, or the universal id of an EI that has nothing else, stands for itself;
+ * else the id is the assigner's where the directory knows it, and the sender's own where not. Undefined where the field
+ * is empty.
+ */
+export function recordId(
+  segment: Segment,
+  text: string,
+  form: IdentifierForm,
   type: string,
   at: string,
   context: Hl7Context,
 ): string | undefined {
   const value = idText(part(segment, text, 1), at);
-  const universal = idText(part(segment, text, 3), at);
-  if (value === "")
-    return universal === "" ? undefined : absolute(universalUri(universal, part(segment, text, 4)), type, context);
-  if (ABSOLUTE.test(value)) return value;
-  const names = authorityNames(part(segment, text, 2), universal, part(segment, text, 4));
-  for (const name of names) {
-    const owner = knownInstitution(name, context);
-    if (owner !== undefined) return `${owner}/${type}/${value}`;
+  if (value !== "") {
+    return ABSOLUTE.test(value)
+      ? value
+      : `${assignerOf(segment, text, form, context) ?? context.institution}/${type}/${value}`;
   }
-  return `${context.institution}/${type}/${value}`;
-}
-
-function absolute(uri: string, type: string, context: Hl7Context): string {
+  const universal = form === "EI" ? idText(part(segment, text, 3), at) : "";
+  if (universal === "") return undefined;
+  const uri = universalUri(universal, part(segment, text, 4));
   return ABSOLUTE.test(uri) ? uri : `${context.institution}/${type}/${uri}`;
 }

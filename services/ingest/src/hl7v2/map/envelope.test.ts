@@ -42,6 +42,33 @@ test("a document's writers keep their parts", () => {
   );
 });
 
+test("staff of another institution act for it, under the numbers it gave them", () => {
+  const draft = draftOf(
+    msh("ORU^R01"),
+    PID,
+    `OBR|1||R1${"|".repeat(13)}C7^Stone^Max^^^^^^CITYLAB${"|".repeat(16)}C8&Ng&Li^20310102`,
+  );
+  assert.deepEqual(
+    draft.agents.filter(({ kind }) => kind === "person").map(({ id, roles, onBehalfOf }) => [id, ...roles, onBehalfOf]),
+    [
+      ["city-lab/Practitioner/C7", "ordering", "city-lab"],
+      ["north-hospital/Practitioner/C8", "interpreter", "north-hospital"],
+    ],
+  );
+  assert.equal(draft.sealed.labels?.["north-hospital/Practitioner/C8"], "Li Ng");
+});
+
+test("the parties of a referral are its agents", () => {
+  const draft = draftOf(msh("REF^I12"), "RF1||||||R1", "PRD|RP|Stone^Max|||||C7", "PRD|RT|Ng^Li|||||C8^CITYLAB", PID);
+  assert.deepEqual(
+    draft.agents.filter(({ kind }) => kind === "person").map(({ id, roles }) => [id, ...roles]),
+    [
+      ["north-hospital/Practitioner/C7", "referring"],
+      ["city-lab/Practitioner/C8", "referred-to"],
+    ],
+  );
+});
+
 test("staff who are only named are kept sealed, and flagged", () => {
   const draft = draftOf(msh("ADT^A01"), "EVN|A01||||^Okafor^Ada", PID, "PV1|1|I|||||Stone Max");
   assert.deepEqual(

@@ -4,7 +4,7 @@ import type { DraftRecord } from "../../normalise/draft.ts";
 import { holdWithin, RECORDS_MAX } from "../limits.ts";
 import { field, repetitions } from "../message.ts";
 import { labelOf } from "./agents.ts";
-import { entityId, type Flags, type Hl7Context } from "./context.ts";
+import { type Flags, type Hl7Context, recordId } from "./context.ts";
 import type { Group } from "./groups.ts";
 import type { Person } from "./people.ts";
 import type { RecordRow, RoleByCode, Rule } from "./rule.ts";
@@ -53,7 +53,7 @@ export function recordsOf(
     }
     const at = `${found.segment.name}-${found.field}`;
     const [text = ""] = repetitions(found.segment, found.field);
-    const id = entityId(found.segment, text, row.type, at, context);
+    const id = recordId(found.segment, text, row.form ?? "EI", row.type, at, context);
     if (id === undefined) return;
     // A visit numbered like its patient would show the patient's number in clear.
     if (row.type === "Encounter" && isPatientNumber(field(found.segment, found.field), cast)) {

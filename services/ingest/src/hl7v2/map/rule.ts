@@ -1,5 +1,6 @@
 /** The shape of the mapping table's rows, and the words they are written in. */
 import type { ActivityKind, RecordRole } from "@medtrace/shared/model/trace-event";
+import type { IdentifierForm } from "./context.ts";
 
 /** A field by its HL7 name, such as `OBR-3`. */
 export interface Path {
@@ -22,6 +23,8 @@ export interface RecordRow {
    */
   readonly id: readonly Path[] | "patient" | "prior";
   readonly role: RecordRole | RoleByCode;
+  /** Data type of the id's fields; EI where it is left out, which a plain value is read as too. */
+  readonly form?: IdentifierForm;
   /** A field whose text names the record for people, kept sealed. */
   readonly label?: Path;
 }
@@ -62,7 +65,14 @@ export function paths(text: string): readonly Path[] {
 
 export const patient = (role: RecordRole): RecordRow => ({ type: "Patient", id: "patient", role });
 export const prior = (role: RecordRole): RecordRow => ({ type: "Patient", id: "prior", role });
-export const visit = (role: RecordRole): RecordRow => ({ type: "Encounter", id: paths("PV1-19"), role });
+/** A visit (PV1-19, MRG-5) or an account (PID-18, MRG-3), whose numbers are of type CX. */
+export const numbered = (type: "Encounter" | "Account", id: string, role: RecordRole): RecordRow => ({
+  type,
+  id: paths(id),
+  role,
+  form: "CX",
+});
+export const visit = (role: RecordRole): RecordRow => numbered("Encounter", "PV1-19", role);
 
 /** A record by the first of these fields that has a value. */
 export function record(type: string, id: string, role: RecordRole | RoleByCode, label?: string): RecordRow {

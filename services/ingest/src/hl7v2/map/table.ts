@@ -3,7 +3,7 @@
  * 0003, 0076, 0119). To trace one more message, add a row; a message without one is an exchange between MSH-4 and
  * MSH-6 ({@link EXCHANGE}).
  */
-import { byCode, paths, patient, prior, type RecordRow, type Rule, record, visit } from "./rule.ts";
+import { byCode, numbered, paths, patient, prior, type RecordRow, type Rule, record, visit } from "./rule.ts";
 
 /** ORC-1 and its like, HL7 table 0119. */
 const BY_ORDER_CONTROL = byCode(
@@ -71,9 +71,9 @@ const IDENTITY: readonly Rule[] = [
     kind: "merge",
     records: [
       patient("used"),
-      record("Account", "PID-18", "revised"),
-      record("Account", "MRG-3", "source"),
-      record("Account", "MRG-3", "invalidated"),
+      numbered("Account", "PID-18", "revised"),
+      numbered("Account", "MRG-3", "source"),
+      numbered("Account", "MRG-3", "invalidated"),
     ],
   },
   {
@@ -82,8 +82,8 @@ const IDENTITY: readonly Rule[] = [
     records: [
       patient("used"),
       visit("revised"),
-      record("Encounter", "MRG-5", "source"),
-      record("Encounter", "MRG-5", "invalidated"),
+      numbered("Encounter", "MRG-5", "source"),
+      numbered("Encounter", "MRG-5", "invalidated"),
     ],
   },
   {
@@ -91,9 +91,9 @@ const IDENTITY: readonly Rule[] = [
     kind: "update",
     records: [
       patient("used"),
-      record("Account", "PID-18", "revised"),
-      record("Account", "MRG-3", "source"),
-      record("Account", "MRG-3", "invalidated"),
+      numbered("Account", "PID-18", "revised"),
+      numbered("Account", "MRG-3", "source"),
+      numbered("Account", "MRG-3", "invalidated"),
     ],
   },
   {
@@ -102,8 +102,8 @@ const IDENTITY: readonly Rule[] = [
     records: [
       patient("used"),
       visit("revised"),
-      record("Encounter", "MRG-5", "source"),
-      record("Encounter", "MRG-5", "invalidated"),
+      numbered("Encounter", "MRG-5", "source"),
+      numbered("Encounter", "MRG-5", "invalidated"),
     ],
   },
   { on: "ADT^A24", kind: "link", people: "all", joins: true, records: [patient("revised")] },
@@ -114,13 +114,13 @@ const IDENTITY: readonly Rule[] = [
     on: "ADT^A44",
     kind: "move",
     people: "prior",
-    records: [patient("revised"), prior("revised"), record("Account", "PID-18 MRG-3", "revised")],
+    records: [patient("revised"), prior("revised"), numbered("Account", "PID-18 MRG-3", "revised")],
   },
   {
     on: "ADT^A45",
     kind: "move",
     people: "prior",
-    records: [patient("revised"), prior("revised"), record("Encounter", "PV1-19 MRG-5", "revised")],
+    records: [patient("revised"), prior("revised"), numbered("Encounter", "PV1-19 MRG-5", "revised")],
   },
 ];
 
