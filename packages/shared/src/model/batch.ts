@@ -1,5 +1,5 @@
 /** Batch, format version 1: a contiguous range of one stream, with the Merkle root of its leaves. */
-import { hex, sha256, utf8 } from "./bytes.ts";
+import { sha256Hex } from "./bytes.ts";
 import { canonicalText, type Json } from "./canonical.ts";
 
 export const BATCH_FORMAT = 1;
@@ -36,7 +36,7 @@ export const HASH_PATTERN: RegExp = /^[0-9a-f]{64}$/;
 
 /** SHA-256 of the batch's canonical bytes, hex. */
 export function batchHash(batch: Batch): string {
-  return hex(sha256(utf8(canonicalText(batch as unknown as Json))));
+  return sha256Hex(canonicalText(batch as unknown as Json));
 }
 
 /** `owner:stream:sequence`, as the query API names a batch. */

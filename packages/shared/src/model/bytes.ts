@@ -1,14 +1,13 @@
 /** Byte helpers used across the model. */
 import { hash } from "node:crypto";
 
-const encoder = new TextEncoder();
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export type Bytes = Uint8Array;
 
 /** UTF-8 bytes of a string. */
 export function utf8(text: string): Bytes {
-  return encoder.encode(text);
+  return Buffer.from(text, "utf8");
 }
 
 /** Text of UTF-8 bytes; throws TypeError on a byte sequence that is not UTF-8. */
@@ -20,6 +19,11 @@ export function fromUtf8(bytes: Bytes): string {
 export function sha256(bytes: Bytes): Bytes {
   // Through a binary string: an output "buffer" gets memory of its own, which costs more than hashing 600 bytes.
   return Buffer.from(hash("sha256", bytes, "binary"), "binary");
+}
+
+/** SHA-256 of a text's UTF-8 bytes, in hex. */
+export function sha256Hex(text: string): string {
+  return hash("sha256", text, "hex");
 }
 
 export function hex(bytes: Bytes): string {

@@ -1,5 +1,5 @@
 /** Sealing: what identifies a person, under AES-256-GCM and the data key of (institution, subject). */
-import { createCipheriv, createDecipheriv } from "node:crypto";
+import { createCipheriv, createDecipheriv, type KeyObject } from "node:crypto";
 import { MedtraceError } from "../errors.ts";
 import { base64url, utf8 } from "./bytes.ts";
 import type { SealedContent, SealedPart } from "./trace-event.ts";
@@ -10,10 +10,10 @@ const TAG_BYTES = 16;
 /**
  * Seals content for one event (NIST SP 800-38D); the event's id is bound as additional data.
  *
- * @param key 32-byte data key of (institution, `subject`).
+ * @param key AES-256 data key of (institution, `subject`).
  * @param iv 12 bytes, never used before under this key.
  */
-export function seal(content: SealedContent, key: Uint8Array, subject: string, id: string, iv: Uint8Array): SealedPart {
+export function seal(content: SealedContent, key: KeyObject, subject: string, id: string, iv: Uint8Array): SealedPart {
   const cipher = createCipheriv("aes-256-gcm", key, iv, { authTagLength: TAG_BYTES });
   cipher.setAAD(utf8(id));
   const data = Buffer.concat([cipher.update(JSON.stringify(content), "utf8"), cipher.final(), cipher.getAuthTag()]);
@@ -25,7 +25,7 @@ export function seal(content: SealedContent, key: Uint8Array, subject: string, i
  *
  * @throws MedtraceError INTEGRITY where key, id or bytes are not those it was sealed with.
  */
-export function unseal(sealed: SealedPart, key: Uint8Array, id: string): SealedContent {
+export function unseal(sealed: SealedPart, key: KeyObject, id: string): SealedContent {
   const data = Buffer.from(sealed.data, "base64url");
   try {
     const iv = Buffer.from(sealed.iv, "base64url");

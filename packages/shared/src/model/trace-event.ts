@@ -2,7 +2,7 @@
  * Trace event, format version 1: one normalised use of medical data. Its canonical bytes (RFC 8785) are the event
  * log record's value and the leaf's data. Everything here is clear; what identifies a person is inside `sealed`.
  */
-import { base64url, hex, sha256, utf8 } from "./bytes.ts";
+import { base64url, sha256Hex, utf8 } from "./bytes.ts";
 import { canonicalText, type Json } from "./canonical.ts";
 
 export const TRACE_EVENT_FORMAT = 1;
@@ -149,7 +149,7 @@ export interface SealedContent {
  * message, index], in hex. `message` is the source's message id, or `digest:` and the keyed digest where it has none.
  */
 export function eventId(institution: string, system: string, message: string, index: number): string {
-  return hex(sha256(utf8(canonicalText([institution, system, message, index]))));
+  return sha256Hex(canonicalText([institution, system, message, index]));
 }
 
 /** Canonical bytes of an event: what is logged, hashed and anchored. */

@@ -4,6 +4,8 @@
  * Contract: ports/vault.contract.ts, run over every engine.
  */
 
+import type { KeyObject } from "node:crypto";
+
 /** A patient identifier as a source gave it. */
 export interface Identifier {
   /** URI, OID or the name of the assigning authority. */
@@ -51,11 +53,11 @@ export interface Vault extends AsyncDisposable {
   /** Token of an identifier as this institution knows it; undefined where unknown or erased. */
   lookup(institution: string, identifier: Identifier): Promise<string | undefined>;
 
-  /** 32-byte data key of each (institution, token), made where there is none. Durable when resolved. */
-  dataKeys(requests: readonly DataKeyRequest[]): Promise<readonly Uint8Array[]>;
+  /** AES-256 data key of each (institution, token), made where there is none. Durable when resolved. */
+  dataKeys(requests: readonly DataKeyRequest[]): Promise<readonly KeyObject[]>;
 
   /** Data key that exists, else undefined (never made, or erased). */
-  dataKey(request: DataKeyRequest): Promise<Uint8Array | undefined>;
+  dataKey(request: DataKeyRequest): Promise<KeyObject | undefined>;
 
   /**
    * Erases a subject for one institution: its data key and its identifiers' entries. What was sealed under the key

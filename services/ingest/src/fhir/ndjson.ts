@@ -13,7 +13,7 @@ export interface NdjsonLimits {
   readonly busy_ms_max: number;
 }
 
-export const NDJSON_LIMITS: NdjsonLimits = { lineBytesMax: 1_048_576, linesPerCall: 500, busy_ms_max: 10_000 };
+export const NDJSON_LIMITS: NdjsonLimits = { lineBytesMax: 1_048_576, linesPerCall: 1_000, busy_ms_max: 10_000 };
 
 /** What became of one line. */
 export interface LineResult {

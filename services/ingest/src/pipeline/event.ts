@@ -1,4 +1,5 @@
 /** From a draft to a trace event: tokens in the place of persons, the rest sealed. */
+import type { KeyObject } from "node:crypto";
 import { base64url } from "@medtrace/shared/model/bytes";
 import { SEAL_IV_BYTES, seal } from "@medtrace/shared/model/seal";
 import {
@@ -26,7 +27,7 @@ export interface EventParts {
   /** One for each of the draft's persons, in order. */
   readonly subjects: readonly Subject[];
   /** Data key of (institution, {@link sealingSubject}). */
-  readonly dataKey: Uint8Array;
+  readonly dataKey: KeyObject;
   readonly veil: Veil;
   readonly random: (length: number) => Uint8Array;
 }

@@ -1,6 +1,7 @@
 /**
  * The pipeline: drafts in, durable trace events out. Identify, seal, append, note the receipt, and only then answer.
  */
+import type { KeyObject } from "node:crypto";
 import { hex } from "@medtrace/shared/model/bytes";
 import { traceTimeOf } from "@medtrace/shared/model/time";
 import { eventBytes, eventId } from "@medtrace/shared/model/trace-event";
@@ -45,7 +46,7 @@ export function createPipeline(parts: PipelineParts): Intake {
       const own = subjects[i] ?? [];
       const secrets = draft.persons.flatMap((person) => person.identifiers.map((identifier) => identifier.value));
       const veil = createVeil(institution, secrets, (text) => hex(parts.keys.digest(institution, Buffer.from(text))));
-      const dataKey = dataKeys[i] as Uint8Array;
+      const dataKey = dataKeys[i] as KeyObject;
       const event = traceEvent(draft, { id, institution, digest, received, subjects: own, dataKey, veil, random });
       return { key: event.subjects[0] ?? id, value: eventBytes(event) };
     });

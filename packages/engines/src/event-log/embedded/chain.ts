@@ -19,15 +19,14 @@ export interface Chain {
 
 export function createChain(key: Bytes): Chain {
   const mac = hmacSha256(key);
+  const placeBytes = new Uint8Array(PLACE_BYTES);
+  const place = new DataView(placeBytes.buffer);
   const over = (kind: number, partition: number, offset: number, before: Bytes, value: Bytes): Bytes => {
-    const bytes = new Uint8Array(PLACE_BYTES + before.length + value.length);
-    const view = new DataView(bytes.buffer);
-    view.setUint32(0, kind);
-    view.setUint32(4, partition);
-    view.setBigUint64(8, BigInt(offset));
-    bytes.set(before, PLACE_BYTES);
-    bytes.set(value, PLACE_BYTES + before.length);
-    return mac(bytes);
+    place.setUint32(0, kind);
+    place.setUint32(4, partition);
+    place.setUint32(8, Math.floor(offset / 2 ** 32));
+    place.setUint32(12, offset >>> 0);
+    return mac(placeBytes, before, value);
   };
   return {
     row: (partition, offset, before, value) => over(ROW, partition, offset, before, value),

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MedtraceError } from "@medtrace/shared/errors";
-import { sha256, utf8 } from "@medtrace/shared/model/bytes";
+import { sha256Hex } from "@medtrace/shared/model/bytes";
 import type { EventLog, LogPosition, LogRecord } from "@medtrace/shared/ports/event-log";
 import { tryLock } from "../../sqlite/lock.ts";
 import { Store } from "./store.ts";
@@ -98,7 +98,7 @@ class EmbeddedEventLog implements EventLog {
   }
 
   #partitionOf(key: string): number {
-    return Buffer.from(sha256(utf8(key))).readUInt32BE(0) % this.partitions;
+    return Number.parseInt(sha256Hex(key).slice(0, 8), 16) % this.partitions;
   }
 
   async read(...[partition, offset, limits]: Parameters<EventLog["read"]>): ReturnType<EventLog["read"]> {

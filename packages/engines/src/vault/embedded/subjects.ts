@@ -1,5 +1,5 @@
 /** Subject tokens and data keys in a SQLite file. */
-import { randomBytes } from "node:crypto";
+import { createSecretKey, type KeyObject, randomBytes } from "node:crypto";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { type Bytes, hex } from "@medtrace/shared/model/bytes";
 import { newToken } from "@medtrace/shared/model/trace-event";
@@ -32,7 +32,7 @@ export class Subjects implements Disposable {
   readonly #db: DatabaseSync;
   readonly #keys: KeyProvider;
   readonly #subjects = new Lru<string, Subject>(REMEMBERED_MAX);
-  readonly #dataKeys = new Lru<string, Bytes>(REMEMBERED_MAX);
+  readonly #dataKeys = new Lru<string, KeyObject>(REMEMBERED_MAX);
   readonly #dataVersion: StatementSync;
   #seenVersion = -1;
   readonly #ownToken: StatementSync;
@@ -105,10 +105,10 @@ export class Subjects implements Disposable {
     return own?.["token"] as string | undefined;
   }
 
-  dataKeys(requests: readonly DataKeyRequest[]): Bytes[] {
+  dataKeys(requests: readonly DataKeyRequest[]): KeyObject[] {
     this.#forgetIfOthersWrote();
     const known = requests.map((request) => this.#dataKeys.get(keyName(request)));
-    if (known.every((key) => key !== undefined)) return known as Bytes[];
+    if (known.every((key) => key !== undefined)) return known as KeyObject[];
     const found = inTransaction(this.#db, WHAT, () =>
       requests.map((request, i) => known[i] ?? this.#storedKey(request) ?? this.#makeKey(request)),
     );
@@ -118,20 +118,20 @@ export class Subjects implements Disposable {
     return found;
   }
 
-  dataKey(request: DataKeyRequest): Bytes | undefined {
+  dataKey(request: DataKeyRequest): KeyObject | undefined {
     this.#forgetIfOthersWrote();
     return this.#dataKeys.get(keyName(request)) ?? this.#storedKey(request);
   }
 
-  #storedKey({ institution, token }: DataKeyRequest): Bytes | undefined {
+  #storedKey({ institution, token }: DataKeyRequest): KeyObject | undefined {
     const wrapped = this.#getKey.get(institution, token)?.["wrapped"] as Bytes | undefined;
-    return wrapped === undefined ? undefined : this.#keys.unwrap(institution, wrapped);
+    return wrapped === undefined ? undefined : createSecretKey(this.#keys.unwrap(institution, wrapped));
   }
 
-  #makeKey({ institution, token }: DataKeyRequest): Bytes {
+  #makeKey({ institution, token }: DataKeyRequest): KeyObject {
     const key = randomBytes(DATA_KEY_BYTES);
     this.#addKey.run(institution, token, this.#keys.wrap(institution, key));
-    return key;
+    return createSecretKey(key);
   }
 
   erase(institution: string, token: string): number {
