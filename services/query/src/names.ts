@@ -11,10 +11,13 @@ import { notFound, type Viewer, viewFilter } from "./scope.ts";
 
 const SUBJECT = subjectRecordId("");
 const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
+const ID = "[A-Za-z0-9\\-.]{1,64}";
+const VERSION = `(?:/_history/${ID})?$`;
 /** `{institution}/Patient/{id}`; the institution may be left out for one's own. */
-const LOCAL_PATIENT = /^(?:([A-Za-z0-9._-]{1,64})\/)?Patient\/([^/]+)(?:\/_history\/[^/]+)?$/;
+const LOCAL_PATIENT = new RegExp(`^(?:([A-Za-z0-9._-]{1,64})/)?Patient/(${ID})${VERSION}`);
 /** An absolute URL of a Patient. */
-const ABSOLUTE_PATIENT = /^([a-z][a-z0-9+.-]*:\/\/.+\/Patient\/[^/]+?)(?:\/_history\/[^/]+)?$/i;
+const ABSOLUTE_PATIENT = new RegExp(`^([a-z][a-z0-9+.-]*:.*/Patient/${ID})${VERSION}`, "i");
+const VERSIONED = new RegExp(`/_history/${ID}$`);
 /** Identifier systems that ingest files Patient references under. */
 const RELATIVE_REFERENCE = "Patient";
 const ABSOLUTE_REFERENCE = "urn:ietf:rfc:3986";
@@ -89,8 +92,10 @@ async function possibleNames(
     const token = await subjectOf(ctx, viewer, id);
     return token === undefined ? [] : [subjectRecordId(token)];
   }
-  const type = kind === "agent" ? "Agent" : typeOf(id);
-  return type === undefined ? [id] : [id, veiled(ctx, viewer.institution, type, id)];
+  // Events keep a record's version beside its id.
+  const name = id.replace(VERSIONED, "");
+  const type = kind === "agent" ? "Agent" : typeOf(name);
+  return type === undefined ? [name] : [name, veiled(ctx, viewer.institution, type, name)];
 }
 
 /** Whether any event in scope has one of these facets. */

@@ -30,6 +30,8 @@ export function traceRecordId(id: string): string {
 
 const OUTCOMES = { answered: "0", "not-found": "4", failed: "8" } as const;
 const coding = (system: string, code: string): { system: string; code: string } => ({ system, code });
+const QUERY = "Device/medtrace-query";
+const PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType";
 const DICOM = "http://dicom.nema.org/resources/ontology/DCM";
 const ENTITY_TYPE = "http://terminology.hl7.org/CodeSystem/audit-entity-type";
 const ENTITY_ROLE = "http://terminology.hl7.org/CodeSystem/object-role";
@@ -38,6 +40,7 @@ const ENTITY_ROLE = "http://terminology.hl7.org/CodeSystem/object-role";
 export function auditEvent(asked: Asked): object {
   return {
     resourceType: "AuditEvent",
+    id: asked.request,
     meta: { profile: ["https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.Query"] },
     type: coding("http://terminology.hl7.org/CodeSystem/audit-event-type", "rest"),
     subtype: [coding("http://hl7.org/fhir/restful-interaction", "search")],
@@ -45,19 +48,15 @@ export function auditEvent(asked: Asked): object {
     recorded: asked.at,
     outcome: OUTCOMES[asked.outcome],
     agent: [
+      { type: { coding: [coding(PARTICIPATION, "IRCP")] }, who: whoIs(asked.subject), requestor: true },
       {
-        type: { coding: [coding("http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "IRCP")] },
-        who: { identifier: { system: `urn:medtrace:institution:${asked.institution}`, value: asked.subject } },
-        requestor: true,
-      },
-      {
-        type: { coding: [coding(DICOM, "110153")] },
-        who: { identifier: { system: "urn:medtrace:institution", value: asked.institution } },
+        type: { coding: [coding(PARTICIPATION, "CST")] },
+        who: { reference: `Organization/${asked.institution}` },
         requestor: false,
       },
-      { type: { coding: [coding(DICOM, "110152")] }, who: { reference: "Device/medtrace-query" }, requestor: false },
+      { type: { coding: [coding(DICOM, "110152")] }, who: { reference: QUERY }, requestor: false },
     ],
-    source: { observer: { reference: "Device/medtrace-query" } },
+    source: { observer: { reference: QUERY } },
     entity: [
       { type: coding(ENTITY_TYPE, "2"), role: coding(ENTITY_ROLE, "24"), description: asked.route },
       ...asked.about.map((id) => ({
@@ -65,10 +64,13 @@ export function auditEvent(asked: Asked): object {
         type: coding(ENTITY_TYPE, "2"),
         role: coding(ENTITY_ROLE, "4"),
       })),
-      {
-        what: { identifier: { value: asked.request } },
-        type: coding("https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType", "XrequestId"),
-      },
     ],
   };
+}
+
+/** A token's subject that is a reference (`Practitioner/7`, a URL) is that agent; any other is an identifier. */
+function whoIs(subject: string): object {
+  return /^([A-Z][A-Za-z]{1,63}\/[A-Za-z0-9\-.]{1,64}|[a-z][a-z0-9+.-]*:\S+)$/.test(subject)
+    ? { reference: subject }
+    : { identifier: { system: "urn:medtrace:token-subject", value: subject } };
 }

@@ -54,7 +54,11 @@ function refusedLines(resources: readonly string[], text: string): readonly stri
   return resources.filter((_, i) => !isTaken(results[i] ?? ""));
 }
 
+/** @throws MedtraceError where ingest could not store it now. */
 function isTaken(line: string): boolean {
-  const { status } = JSON.parse(line) as { status?: unknown };
+  const { status, error } = JSON.parse(line) as { status?: unknown; error?: { code?: unknown } };
+  if (error?.code === "BUSY" || error?.code === "STORAGE_FAILED") {
+    throw new MedtraceError("BUSY", "ingest cannot store reports now");
+  }
   return status === "accepted" || status === "duplicate" || status === "conflict";
 }

@@ -1,5 +1,5 @@
 /** A running query over embedded engines in a temporary folder, and a pen to write trace events with. */
-import { randomBytes } from "node:crypto";
+import { type KeyObject, randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -212,7 +212,7 @@ async function traceEvent(vault: Vault, sample: Sample): Promise<TraceEvent> {
     recipients: [],
     subjects: [],
     joins: [],
-    sealed: seal({ text: [secret ?? name] }, key as Uint8Array, subject, id, randomBytes(12)),
+    sealed: seal({ text: [secret ?? name] }, key as KeyObject, subject, id, randomBytes(12)),
     nonce: base64url(randomBytes(32)),
     ...more,
   };
