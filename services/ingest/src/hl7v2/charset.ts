@@ -1,6 +1,7 @@
 /** Character sets of HL7 v2 messages: MSH-18, HL7 table 0211, and the names that systems use in its place. */
 import { isAscii, isUtf8 } from "node:buffer";
 import { MedtraceError } from "@medtrace/shared/errors";
+import type { Hl7Flag } from "./flags.ts";
 
 export interface Charset {
   /** Text of bytes; what the set does not define becomes U+FFFD. */
@@ -11,12 +12,12 @@ export interface Charset {
 
 export interface Decoded {
   readonly text: string;
-  readonly flags: readonly string[];
+  readonly flags: readonly Hl7Flag[];
 }
 
 const REPLACEMENT = "\uFFFD";
-const MISMATCH = ["hl7:charset-mismatch"];
-const NOT_ASCII = ["hl7:not-ascii"];
+const MISMATCH: readonly Hl7Flag[] = ["hl7:charset-mismatch"];
+const NOT_ASCII: readonly Hl7Flag[] = ["hl7:not-ascii"];
 
 /** By MSH-18 in capitals without blanks; the value is a label of the WHATWG Encoding Standard. */
 const LABELS: ReadonlyMap<string, string> = new Map([

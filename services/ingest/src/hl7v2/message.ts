@@ -6,6 +6,7 @@ import { MedtraceError } from "@medtrace/shared/errors";
 import { type Charset, charsetOf, decodeMessage } from "./charset.ts";
 import { type Delimiters, readDelimiters } from "./delimiters.ts";
 import { unescapeValue } from "./escape.ts";
+import type { Hl7Flag } from "./flags.ts";
 import { holdWithin, REPETITIONS_MAX, SEGMENTS_MAX } from "./limits.ts";
 
 /** A field that says "delete what you have", as opposed to an empty one, which says nothing (section 2.5.3). */
@@ -19,7 +20,7 @@ export interface MessageBytes {
   readonly raw: Uint8Array;
   readonly width: Width;
   /** What is odd about its place in the body. */
-  readonly flags: readonly string[];
+  readonly flags: readonly Hl7Flag[];
 }
 
 export interface Segment {
@@ -43,7 +44,7 @@ export interface Message {
   readonly msh: Segment;
   /** All segments, MSH first. */
   readonly segments: readonly Segment[];
-  readonly flags: readonly string[];
+  readonly flags: readonly Hl7Flag[];
 }
 
 const VERSIONS: ReadonlySet<string> = new Set(
@@ -96,12 +97,12 @@ export function readMessage({ raw, width, flags }: MessageBytes, header: Header)
   const charset = charsetOf(repetitions(msh, 18));
   const decoded = width === "bytes" ? decodeMessage(raw, charset) : { text: wideText(raw, width), flags: [] };
   const syntax = { delimiters: msh.syntax.delimiters, decode: hexDecoder(charset, width) };
-  const odd: string[] = [...flags, ...decoded.flags];
+  const odd: Hl7Flag[] = [...flags, ...decoded.flags];
   const segments = readSegments(decoded.text, syntax, odd);
   return { msh: segments[0] ?? msh, segments, flags: odd };
 }
 
-function readSegments(text: string, syntax: Syntax, flags: string[]): Segment[] {
+function readSegments(text: string, syntax: Syntax, flags: Hl7Flag[]): Segment[] {
   const lines = text.split(text.includes("\n") ? LINE_END : "\r", SEGMENTS_MAX + 1);
   holdWithin(lines.length, SEGMENTS_MAX, "segments in a message", "MSH");
   const segments: Segment[] = [];

@@ -4,6 +4,7 @@
  */
 import { MedtraceError } from "@medtrace/shared/errors";
 import { readDelimiters } from "./delimiters.ts";
+import type { Hl7Flag } from "./flags.ts";
 import { holdWithin, MESSAGES_MAX } from "./limits.ts";
 import { field, type MessageBytes, type Segment, type Width, wideText } from "./message.ts";
 
@@ -84,7 +85,7 @@ class BodyReader {
   readonly #text: string;
   readonly #bytes: Uint8Array;
   readonly #width: Width;
-  readonly #messages: { start: number; end: number; flags: string[] }[] = [];
+  readonly #messages: { start: number; end: number; flags: Hl7Flag[] }[] = [];
   readonly #faults: MedtraceError[] = [];
   #envelope: string | undefined;
   /** Place in #messages of the open batch's first; undefined outside of a batch. */

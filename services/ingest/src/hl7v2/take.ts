@@ -67,8 +67,7 @@ export function createTake(parts: TakeParts): Take {
     }
     const { directory, zone } = parts;
     const context: Hl7Context = { institution, directory, zone, received: traceTimeOf(parts.now_ms()) };
-    const answered = await takeMessages(body.messages, parts.intake, context);
-    const messages = answered.map((one) => outcomeOf(one, ackOf(one, stamp)));
+    const messages = await takeMessages(body.messages, parts.intake, context, stamp);
     return { messages, faults: body.faults, reply: replyOf(body, messages, stamp) };
   };
 }
@@ -87,11 +86,12 @@ async function takeMessages(
   messages: readonly MessageBytes[],
   intake: Intake,
   context: Hl7Context,
-): Promise<Answered[]> {
-  const answered: Answered[] = [];
+  stamp: () => Stamp,
+): Promise<MessageOutcome[]> {
+  const outcomes: MessageOutcome[] = [];
   let failure: MedtraceError | undefined;
-  while (answered.length < messages.length) {
-    const reads = readSome(messages, answered.length, context);
+  while (outcomes.length < messages.length) {
+    const reads = readSome(messages, outcomes.length, context);
     let receipts: readonly Receipted[] = [];
     try {
       // Once storage failed, what follows is not tried: a sender's order is kept when it sends again.
@@ -103,10 +103,11 @@ async function takeMessages(
     for (const read of reads) {
       const own = receipts.slice(used, used + read.drafts.length);
       used += read.drafts.length;
-      answered.push({ ...read, receipts: own, error: read.error ?? failure ?? conflictOf(own) });
+      const answered = { ...read, receipts: own, error: read.error ?? failure ?? conflictOf(own) };
+      outcomes.push(outcomeOf(answered, ackOf(answered, stamp)));
     }
   }
-  return answered;
+  return outcomes;
 }
 
 async function accept(intake: Intake, institution: string, reads: readonly Read[]): Promise<readonly Receipted[]> {

@@ -1,11 +1,12 @@
 /** HL7 v2 times (DTM and TS, HL7 v2.9 section 2A.2.22): `YYYY[MM[DD[HH[MM[SS[.S[S[S[S]]]]]]]]][+/-ZZZZ]`. */
 import { traceTime } from "@medtrace/shared/model/time";
 import type { TraceTime } from "@medtrace/shared/model/trace-event";
+import type { Hl7Flag } from "./flags.ts";
 
 export interface Hl7Time {
   readonly time: TraceTime;
   /** `hl7:assumed-offset`, `hl7:time-precision-<p>` where coarser than seconds, `hl7:time-format`. */
-  readonly flags: readonly string[];
+  readonly flags: readonly Hl7Flag[];
 }
 
 const DTM = /^(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(\.\d{1,9})?)?)?)?)?)?([+-]\d{4})?$/;
@@ -20,7 +21,7 @@ const PRECISIONS = ["year", "month", "day", "hour", "minute"] as const;
  * @param zone offset for a time that carries none, such as `+01:00`.
  */
 export function readTime(text: string, zone: string): Hl7Time | undefined {
-  const flags: string[] = [];
+  const flags: Hl7Flag[] = [];
   let match = DTM.exec(text);
   if (match === null) {
     match = OTHER.exec(text);

@@ -151,7 +151,13 @@ export class Connection {
 
   /** Resolves when the peer has made room for more, or is gone. */
   async #write(content: Uint8Array | undefined): Promise<void> {
-    if (content === undefined || !this.#socket.writable || this.#socket.write(frame(content))) return;
+    if (content === undefined || !this.#socket.writable) return;
+    // Answers of one turn of the event loop leave in one call to the system.
+    if (this.#socket.writableCorked === 0) {
+      this.#socket.cork();
+      setImmediate(() => this.#socket.uncork());
+    }
+    if (this.#socket.write(frame(content))) return;
     this.#isWriting = true;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#socket.once("drain", resolve).once("close", resolve);

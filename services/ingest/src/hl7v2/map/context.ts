@@ -2,6 +2,7 @@
 import { MedtraceError } from "@medtrace/shared/errors";
 import type { TraceTime } from "@medtrace/shared/model/trace-event";
 import type { MappingContext } from "../../normalise/draft.ts";
+import type { Hl7Flag } from "../flags.ts";
 import { ID_LENGTH_MAX } from "../limits.ts";
 import { part, type Segment } from "../message.ts";
 
@@ -11,7 +12,7 @@ export interface Hl7Context extends MappingContext {
 }
 
 /** Collects what is odd about a message; each flag once. */
-export type Flags = Set<string>;
+export type Flags = Set<Hl7Flag>;
 
 const ABSOLUTE = /^(?:urn:|https?:\/\/)/i;
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\s]+/gu;

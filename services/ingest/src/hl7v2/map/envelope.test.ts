@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
+import { HL7_FLAGS } from "../flags.ts";
 import { CONTEXT, draftOf, draftsOf, er7, messageOf, msh } from "../testing.ts";
 import { mapMessage } from "./map.ts";
 
@@ -242,6 +243,7 @@ test("property: any segments in any order are mapped or refused, and what is mad
       assert.ok(drafts.length > 0);
       for (const { raw: _raw, ...draft } of drafts) {
         assert.ok(isWellFormed(draft));
+        for (const flag of draft.flags) assert.ok(flag in HL7_FLAGS, flag);
         const places = [...draft.records, ...draft.agents].flatMap(({ id }) =>
           typeof id === "string" ? [] : [id.person],
         );

@@ -1,6 +1,7 @@
 /** The mapping of HL7 v2 messages to drafts of trace events. Pure: no clock, no directory but the one it is given. */
 import type { Coding, Outcome, TraceTime } from "@medtrace/shared/model/trace-event";
 import type { Draft } from "../../normalise/draft.ts";
+import type { Hl7Flag } from "../flags.ts";
 import { field, type Message, type Segment } from "../message.ts";
 import { readTime } from "../time.ts";
 import { accessOf } from "./access.ts";
@@ -23,7 +24,7 @@ interface Header {
   readonly system: string;
   readonly messageId: string;
   readonly recorded: TraceTime;
-  readonly flags: readonly string[];
+  readonly flags: readonly Hl7Flag[];
   readonly rule: Rule;
 }
 
