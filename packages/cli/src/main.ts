@@ -1,14 +1,27 @@
 /** `medtrace`: every command is a file in commands/ and one line here. */
 import { type AddCommand, type Cli, runCli } from "./cli.ts";
+import { addEvidence } from "./commands/evidence.ts";
 import { addFsck } from "./commands/fsck.ts";
 import { addPublish } from "./commands/publish.ts";
 import { addRebuild } from "./commands/rebuild.ts";
 import { addSimulate } from "./commands/simulate.ts";
 import { addStart } from "./commands/start.ts";
 import { addToken } from "./commands/token.ts";
+import { addTrace } from "./commands/trace.ts";
+import { addVerify } from "./commands/verify.ts";
 import { processEnvironment } from "./config.ts";
 
-const COMMANDS: readonly AddCommand[] = [addStart, addToken, addPublish, addSimulate, addFsck, addRebuild];
+const COMMANDS: readonly AddCommand[] = [
+  addStart,
+  addToken,
+  addPublish,
+  addSimulate,
+  addTrace,
+  addEvidence,
+  addVerify,
+  addFsck,
+  addRebuild,
+];
 
 const interrupted = new AbortController();
 process.once("SIGINT", () => interrupted.abort());
