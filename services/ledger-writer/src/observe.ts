@@ -1,7 +1,8 @@
 /** What operators see of the writer: metrics and log lines. */
-import { MedtraceError } from "@medtrace/shared/errors";
+
 import type { Logger } from "@medtrace/service-kit/log";
 import type { Metrics } from "@medtrace/service-kit/metrics";
+import { MedtraceError } from "@medtrace/shared/errors";
 import type { WriterParts } from "./writer.ts";
 
 /** Observes every stream of a writer. */

@@ -1,9 +1,10 @@
 /** The ledger-writer as a running service: the writer beside its probes. */
-import type { EventLog } from "@medtrace/shared/ports/event-log";
-import type { Ledger } from "@medtrace/shared/ports/ledger";
+
 import type { Logger } from "@medtrace/service-kit/log";
 import { createMetrics } from "@medtrace/service-kit/metrics";
 import { createServer, listen } from "@medtrace/service-kit/server";
+import type { EventLog } from "@medtrace/shared/ports/event-log";
+import type { Ledger } from "@medtrace/shared/ports/ledger";
 import type { LedgerWriterSettings } from "./config.ts";
 import { observeWriter } from "./observe.ts";
 import { startWriter } from "./writer.ts";
