@@ -129,16 +129,16 @@ test("a patient is looked up in the body, tracked over joined tokens, and known 
   assert.deepEqual([told.token, told.record, told.joined], [a, record.id, [b]]);
   assert.equal((await lookup({ reference: "hospital-a/Patient/123" })).token, a);
   assert.equal((await lookup({ system: "urn:card", value: "C-9" })).token, b);
-  assert.equal((await lookup({ system: "urn:card", value: "C-8" })).error.code, "NOT_FOUND");
-  assert.equal((await lookup({ system: "urn:card" })).error.code, "INPUT_INVALID");
-  assert.equal((await lookup({ reference: "Observation/1" })).error.code, "INPUT_INVALID");
+  assert.equal((await lookup({ system: "urn:card", value: "C-8" })).code, "NOT_FOUND");
+  assert.equal((await lookup({ system: "urn:card" })).code, "INPUT_INVALID");
+  assert.equal((await lookup({ reference: "Observation/1" })).code, "INPUT_INVALID");
   for (const token of [a, b]) {
     assert.deepEqual(idsOf(await stack.get(`/v1/subjects/${token}/track`)), [second, join, first]);
   }
   assert.deepEqual(idsOf(await stack.get(`/v1/records/${enc("hospital-a/Patient/123")}/accesses`)), [first]);
   // The card is shared, but hospital B sees no event about its holder.
-  assert.equal((await lookup({ system: "urn:card", value: "C-9" }, B)).error.code, "NOT_FOUND");
-  assert.equal((await lookup({ reference: "hospital-a/Patient/123" }, B)).error.code, "NOT_FOUND");
+  assert.equal((await lookup({ system: "urn:card", value: "C-9" }, B)).code, "NOT_FOUND");
+  assert.equal((await lookup({ reference: "hospital-a/Patient/123" }, B)).code, "NOT_FOUND");
   const supervisor = await lookup({ reference: "hospital-a/Patient/123" }, SUPERVISOR);
   assert.equal(supervisor.token, a);
 });

@@ -1,10 +1,9 @@
 /** Query as a running service: the lineage API over the ports. */
 import { requireBearer } from "@medtrace/service-kit/bearer";
-import { describeError, isTransient } from "@medtrace/service-kit/http-status";
 import { openIssuer } from "@medtrace/service-kit/issuer";
 import type { Logger } from "@medtrace/service-kit/log";
 import { createMetrics, type Metrics } from "@medtrace/service-kit/metrics";
-import { createServer, type ErrorHandler, listen } from "@medtrace/service-kit/server";
+import { createServer, listen } from "@medtrace/service-kit/server";
 import { createTokenVerifier } from "@medtrace/service-kit/token";
 import type { Cache } from "@medtrace/shared/ports/cache";
 import type { Ledger } from "@medtrace/shared/ports/ledger";
@@ -85,7 +84,7 @@ export async function startQuery(parts: QueryParts): Promise<RunningQuery> {
     ...(await reach("the ledger", ledger)),
     ...(await reach("the vault", vault)),
   ];
-  const server = await createServer({ name: "query", log, metrics, ready: missing, errorHandler: answerError });
+  const server = await createServer({ name: "query", log, metrics, ready: missing });
   requireBearer(server, tokens);
   eventRoutes(server, ctx);
   evidenceRoutes(server, ctx);
@@ -140,10 +139,3 @@ async function reach(name: string, port: { ping(): Promise<void> }): Promise<str
     () => [`${name} cannot be reached`],
   );
 }
-
-/** The one place where errors become HTTP answers. */
-const answerError: ErrorHandler = (error, _request, reply) => {
-  const { status, code = "INTERNAL", message, at, hint } = describeError(error);
-  if (isTransient(status)) reply.header("retry-after", "1");
-  return reply.code(status).send({ error: { code, message, at, hint } });
-};

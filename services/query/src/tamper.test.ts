@@ -194,8 +194,8 @@ test("a changed, a swapped and a deleted event are integrity failures, without c
   assert.deepEqual(await told(), failed);
   const list = await stack.get(`/v1/records/${enc(REPORT)}/accesses`);
   assert.deepEqual(list.body.events.at(-1), { state: "integrity-failure", id: ids[0] });
-  assert.equal((await stack.get(`/v1/events/${ids[0]}/evidence`)).body.error.code, "INTEGRITY");
-  assert.equal((await stack.post("/v1/evidence", { record: REPORT })).body.error.code, "INTEGRITY");
+  assert.equal((await stack.get(`/v1/events/${ids[0]}/evidence`)).body.code, "INTEGRITY");
+  assert.equal((await stack.post("/v1/evidence", { record: REPORT })).body.code, "INTEGRITY");
 
   const { bytes = null, leaf = null, at = null } = second;
   tables.replace("event", [{ ...first, bytes, leaf, at }, ...rows.slice(1)]);

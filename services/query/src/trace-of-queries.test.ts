@@ -74,7 +74,7 @@ test("a query that cannot be noted is not answered", async () => {
   let status = 200;
   for (let i = 0; i < 200 && status === 200; i++) status = (await stack.get(path)).status;
   const refused = await stack.get(path);
-  assert.deepEqual([refused.status, refused.body.error.code], [503, "BUSY"]);
+  assert.deepEqual([refused.status, refused.body.code], [503, "BUSY"]);
   assert.equal((await stack.get("/v1/integrity")).status, 200);
 });
 

@@ -12,7 +12,7 @@ import { knownNames } from "../names.ts";
 import { periodOf } from "../pages.ts";
 import type { Viewer } from "../scope.ts";
 import { traced } from "../traced.ts";
-import { documented, idParams, READ, traversalQuery } from "./schema.ts";
+import { depthQuery, documented, idParams, READ, traversalQuery } from "./schema.ts";
 
 interface LineageQuery {
   readonly direction?: "up" | "down" | "both";
@@ -71,10 +71,8 @@ export function lineageRoutes(app: FastifyInstance, ctx: QueryContext): void {
   );
 
   const id = { type: "string", minLength: 1, maxLength: 2_048, description: "record id" };
-  const { depth, asOf } = {
-    depth: { type: "integer", minimum: 1, maximum: ctx.settings.limits.depthMax },
-    asOf: { type: "integer", minimum: 0 },
-  };
+  const asOf = { type: "integer", minimum: 0 };
+  const depth = depthQuery(ctx);
   const paths = documented("records", "A shortest way along derivations from one record to another", {
     querystring: { type: "object", required: ["from", "to"], properties: { from: id, to: id, depth, asOf } },
   });
@@ -104,7 +102,7 @@ function requestOf(
   viewer: Viewer,
   query: Pick<LineageQuery, "depth" | "from" | "to">,
 ): Omit<LineageRequest, "blockMax"> {
-  const depth = query.depth ?? Math.min(DEPTH_DEFAULT, ctx.settings.limits.depthMax);
+  const depth = Math.min(query.depth ?? DEPTH_DEFAULT, ctx.settings.limits.depthMax);
   return { viewer, depth, period: periodOf(query) };
 }
 
