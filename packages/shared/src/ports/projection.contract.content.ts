@@ -42,8 +42,8 @@ export function contentContract(harness: ProjectionHarness): void {
       assert.equal(checkpointOf((await contentOf(projection))[0] ?? ""), undefined);
       const facets = ["b", "\uffff", "\u{1f600}", "a", "B"].map((value) => ({ kind: "record", value }) as const);
       const recipients = ["\u{1f600}", "\uffff", "z", "hospital-b"];
-      await projection.apply(blockOf(0, sampleBatch("log-10", 0, [{ name: "one", facets, recipients }])));
-      await projection.apply(blockOf(1, sampleBatch("log-9", 0, [{ name: "two", facets, institution: "z" }])));
+      await projection.apply(blockOf(0, sampleBatch("log-9", 0, [{ name: "one", facets, recipients }])));
+      await projection.apply(blockOf(1, sampleBatch("log-10", 0, [{ name: "two", facets, institution: "z" }])));
       const lines = await contentOf(projection);
       assert.deepEqual(checkpointOf(lines[0] ?? ""), { ...(await projection.checkpoint()) });
       const rows = lines.map(contentRow);

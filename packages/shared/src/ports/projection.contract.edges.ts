@@ -119,5 +119,11 @@ export function edgesContract(harness: ProjectionHarness): void {
       const closure = await projection.subjectClosure(token(0));
       assert.equal(closure.length, PROJECTION_LIMITS.closureMax);
       assert.deepEqual(closure.slice(0, 2), [token(0), token(1)]);
+      const star = chain.map(([one]): [string, string] => ["the middle", `${one} around it`]);
+      await projection.apply(blockOf(1, sampleBatch("log-0", 1, [{ name: "two", joins: star }])));
+      const around = await projection.subjectClosure("the middle");
+      assert.equal(around.length, PROJECTION_LIMITS.closureMax);
+      assert.ok(around.includes("the middle"));
+      assert.equal((await projection.joins("the middle")).length, PROJECTION_LIMITS.closureMax);
     }));
 }
