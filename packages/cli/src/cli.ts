@@ -41,7 +41,7 @@ export function describe(program: Command, text: CommandText): Command {
   return program
     .command(text.usage)
     .summary(text.summary)
-    .description(text.description)
+    .description(text.description.replaceAll("\n", " "))
     .option("--json", "answer, progress and errors as JSON")
     .addOption(new Option("--debug", "on an error, show where in the program it comes from"))
     .addHelpText(

@@ -141,12 +141,16 @@ export interface Problem {
   readonly hint?: string;
 }
 
-/** What an error answer says, be it problem details (RFC 9457) or an OperationOutcome. */
+/** What an error answer says: problem details (RFC 9457), an `error` member, or an OperationOutcome. */
 export function problemOf(text: string): Problem {
   const body = parseObject(text);
   const issue = (body?.["issue"] as readonly Record<string, unknown>[] | undefined)?.[0];
   if (issue !== undefined) return problemOfIssue(issue);
-  const said = (name: string): string | undefined => (typeof body?.[name] === "string" ? body[name] : undefined);
+  const problem = (body?.["error"] ?? body) as Readonly<Record<string, unknown>> | undefined;
+  const said = (name: string): string | undefined => {
+    const value = problem?.[name];
+    return typeof value === "string" ? value : undefined;
+  };
   const at = said("at");
   const hint = said("hint");
   return {

@@ -1,6 +1,5 @@
 /** What a file holds, told by its content and not by its name. */
 import { open } from "node:fs/promises";
-import { Failure } from "../failure.ts";
 
 export type Sniffed =
   | { readonly kind: "hl7v2" }
@@ -12,6 +11,7 @@ export type Sniffed =
 /** A single JSON resource is read whole; what is larger is surely something else, or belongs into NDJSON. */
 export const RESOURCE_BYTES_MAX: number = 64 * 1_048_576;
 const HEAD_BYTES = 65_536;
+const DECLARED_TYPE = /"resourceType"\s*:\s*"([A-Za-z]{1,64})"/;
 
 /** White space, byte order marks (as latin1 shows them too), and the frame bytes of MLLP captures. */
 const LEADING: ReadonlySet<string> = new Set(" \t\r\n\v\f\x1c\0\uFEFF\u00EF\u00BB\u00BF");
@@ -76,18 +76,17 @@ function isNdjson(text: string, goesOn: boolean): boolean {
 }
 
 function sniffResource(bytes: Buffer): Sniffed {
-  const value = parse(bytes.toString("utf8").replace(/^\uFEFF/, ""));
-  if (value === undefined) {
-    return {
-      kind: "refused",
-      reason: "broken JSON",
-      at: brokenAt(bytes.toString("utf8")),
-      hint: "mend it where it breaks",
-    };
-  }
-  const type = isObject(value) ? value["resourceType"] : undefined;
-  if (typeof type !== "string") return { kind: "refused", reason: NEITHER, at: "resourceType" };
+  const text = bytes.toString("utf8").replace(/^\uFEFF/, "");
+  const value = parse(text);
+  // What is broken is sent all the same: ingest says where it breaks.
+  const type = value === undefined ? DECLARED_TYPE.exec(text.slice(0, HEAD_BYTES))?.[1] : typeOf(value);
+  if (type === undefined) return { kind: "refused", reason: NEITHER, at: "resourceType" };
   return { kind: "fhir", resourceType: type, bytes };
+}
+
+function typeOf(value: unknown): string | undefined {
+  const type = isObject(value) ? value["resourceType"] : undefined;
+  return typeof type === "string" ? type : undefined;
 }
 
 function parse(text: string): unknown {
@@ -96,19 +95,6 @@ function parse(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** Where JSON breaks, as line and column; V8's message also quotes the text, which must not be repeated. */
-function brokenAt(text: string): string {
-  try {
-    JSON.parse(text);
-  } catch (error) {
-    const position = /at position (\d+)/.exec(error instanceof Error ? error.message : "")?.[1];
-    if (position === undefined) return "its end";
-    const before = text.slice(0, Number(position)).split("\n");
-    return `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
-  }
-  throw new Failure("the JSON is sound");
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
