@@ -45,7 +45,7 @@ const TAMPERS: readonly (readonly [name: string, file: string, sql: string, part
   [
     "a ledger block edited",
     "ledger/ledger.sqlite",
-    "UPDATE block SET text = CAST(replace(CAST(text AS TEXT), 'events', 'evEnts') AS BLOB) WHERE number = 1",
+    "UPDATE block SET text = CAST(replace(CAST(text AS TEXT), 'events', 'evEnts') AS BLOB) WHERE number = 0",
     "ledger",
   ],
 ];
