@@ -93,7 +93,7 @@ test("lineage as of an earlier height, and within a period, leaves out what came
   ]);
 });
 
-test("the same lineage is given as PROV-JSON and PROV-N, by parameter or by Accept", async () => {
+test("the same lineage is given as PROV in four forms, by parameter or by Accept", async () => {
   await using stack = await startStack();
   await stack.publish(...STORY);
   const json = await stack.get(lineage("report", "?format=prov-json"));
@@ -111,12 +111,17 @@ test("the same lineage is given as PROV-JSON and PROV-N, by parameter or by Acce
   assert.deepEqual(derived[1]?.["prov:type"], { $: "prov:Quotation", type: "prov:QUALIFIED_NAME" });
   const text = await stack.get(lineage("report", "?format=prov-n"));
   assert.match(text.text, /^document\n[\s\S]*wasGeneratedBy\(local:hospital-a\/Document\/report[\s\S]*endDocument\n$/);
+  const rdf = await stack.get(lineage("report", "?format=turtle"));
+  assert.match(rdf.text, /prov:wasQuotedFrom <urn:medtrace:local:hospital-a\/Document\/report>/);
+  const linked = await stack.get(lineage("report", "?format=json-ld"));
+  assert.ok(linked.text.includes('"http://www.w3.org/ns/prov#wasQuotedFrom"'));
   const headers = { authorization: `Bearer ${await stack.token({ institution: "hospital-a" })}` };
   const accept = async (type: string): Promise<[number, string | null]> => {
     const answer = await fetch(`${stack.url}${lineage("report")}`, { headers: { ...headers, accept: type } });
     return [answer.status, answer.headers.get("content-type")];
   };
   assert.deepEqual(await accept("text/provenance-notation"), [200, "text/provenance-notation; charset=utf-8"]);
+  assert.deepEqual((await accept("text/turtle"))[1], "text/turtle; charset=utf-8");
   assert.deepEqual((await accept("text/html, */*;q=0.1"))[1], "application/json; charset=utf-8");
   assert.equal((await accept("image/png"))[0], 415);
 });

@@ -4,8 +4,11 @@ import fc from "fast-check";
 import type { Derivation } from "../ports/projection.ts";
 import { type ProvDocument, type ProvInput, provDocument } from "./prov.ts";
 import { provJson } from "./prov-json.ts";
+import { jsonLd } from "./prov-json-ld.ts";
 import { provN } from "./prov-n.ts";
 import { createNaming, nameText } from "./prov-names.ts";
+import { provRdf } from "./prov-rdf.ts";
+import { turtle } from "./prov-turtle.ts";
 import type { TraceRecord } from "./trace-event.ts";
 
 const at = (utc: string): { given: string; utc: string } => ({ given: utc, utc });
@@ -240,4 +243,39 @@ test("PROV-N escapes what a text literal can not hold", () => {
     },
   ]);
   assert.match(provN(document), /prov:role="says \\"no\\"\\\\\\nand leaves"/);
+});
+
+test("as RDF a relation has its plain property, and beside it what more is known, in PROV-O's qualified form", () => {
+  const records = [record("h/Report/1", "source"), record("h/Letter/1", "generated", "Letter")];
+  const agents = [{ id: "h/Practitioner/7", kind: "person", roles: ["AUTHOR"] }] as const;
+  const derivations = [derived("h/Report/1", "h/Letter/1", "wasQuotedFrom")];
+  const graph = provRdf(provDocument([{ event: event("1", records, { agents }), derivations }]));
+  const text = turtle(graph);
+  const letter = /^<urn:medtrace:local:h\/Letter\/1>\n([\s\S]*?) \.$/m.exec(text)?.[1] ?? "";
+  assert.equal(
+    letter,
+    [
+      "  a prov:Entity ;",
+      '  mt:recordType "Letter" ;',
+      `  prov:wasGeneratedBy ${E1} ;`,
+      "  prov:qualifiedGeneration [",
+      "    a prov:Generation ;",
+      `    prov:activity ${E1} ;`,
+      '    prov:atTime "2026-03-01T08:00:00.000Z"^^xsd:dateTime',
+      "  ] ;",
+      "  prov:wasQuotedFrom <urn:medtrace:local:h/Report/1> ;",
+      "  prov:qualifiedQuotation [",
+      "    a prov:Quotation ;",
+      "    prov:entity <urn:medtrace:local:h/Report/1> ;",
+      `    prov:hadActivity ${E1}`,
+      "  ]",
+    ].join("\n"),
+  );
+  assert.match(text, /prov:qualifiedAssociation \[\n {4}a prov:Association ;[\s\S]*mt:role "AUTHOR"/);
+  const { "@graph": nodes } = jsonLd(graph);
+  const prov = "http://www.w3.org/ns/prov#";
+  assert.deepEqual((nodes as object[]).at(-1), {
+    "@id": "urn:medtrace:local:h/Practitioner/7",
+    "@type": [`${prov}Agent`, `${prov}Person`],
+  });
 });

@@ -38,6 +38,8 @@ const ENTITY_ROLE = "http://terminology.hl7.org/CodeSystem/object-role";
 
 /** The AuditEvent resource. The same input gives the same resource, so that sending it twice makes one event. */
 export function auditEvent(asked: Asked): object {
+  // A token without a subject speaks for the institution.
+  const namesSomeone = asked.subject !== asked.institution;
   return {
     resourceType: "AuditEvent",
     id: asked.request,
@@ -48,11 +50,13 @@ export function auditEvent(asked: Asked): object {
     recorded: asked.at,
     outcome: OUTCOMES[asked.outcome],
     agent: [
-      { type: { coding: [coding(PARTICIPATION, "IRCP")] }, who: whoIs(asked.subject), requestor: true },
+      ...(namesSomeone
+        ? [{ type: { coding: [coding(PARTICIPATION, "IRCP")] }, who: whoIs(asked.subject), requestor: true }]
+        : []),
       {
         type: { coding: [coding(PARTICIPATION, "CST")] },
         who: { reference: `Organization/${asked.institution}` },
-        requestor: false,
+        requestor: !namesSomeone,
       },
       { type: { coding: [coding(DICOM, "110152")] }, who: { reference: QUERY }, requestor: false },
     ],

@@ -1,9 +1,12 @@
 /** Where a record came from and where it went, as JSON or as W3C PROV. */
 
 import { MedtraceError } from "@medtrace/shared/errors";
-import { type ProvInput, provDocument } from "@medtrace/shared/model/prov";
+import { type ProvDocument, type ProvInput, provDocument } from "@medtrace/shared/model/prov";
 import { provJson } from "@medtrace/shared/model/prov-json";
+import { jsonLd } from "@medtrace/shared/model/prov-json-ld";
 import { provN } from "@medtrace/shared/model/prov-n";
+import { provRdf } from "@medtrace/shared/model/prov-rdf";
+import { turtle } from "@medtrace/shared/model/prov-turtle";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { answer } from "../answers.ts";
 import type { QueryContext } from "../context.ts";
@@ -23,13 +26,15 @@ interface LineageQuery {
   readonly format?: Format;
 }
 
-const FORMATS = ["json", "prov-json", "prov-n"] as const;
+const FORMATS = ["json", "prov-json", "prov-n", "turtle", "json-ld"] as const;
 type Format = (typeof FORMATS)[number];
 
 /** Media types that an Accept header may ask for. */
 const MEDIA_TYPES: readonly (readonly [string, Format])[] = [
   ["application/prov+json", "prov-json"],
   ["text/provenance-notation", "prov-n"],
+  ["text/turtle", "turtle"],
+  ["application/ld+json", "json-ld"],
   ["application/json", "json"],
   ["application/*", "json"],
   ["*/*", "json"],
@@ -134,7 +139,14 @@ async function sendProv(
   reply.header("medtrace-height", asOf ?? height);
   reply.header("medtrace-ledger-height", ledgerHeight);
   reply.header("medtrace-lag", lag);
-  return format === "prov-json"
-    ? reply.type("application/prov+json").send(JSON.stringify(provJson(document)))
-    : reply.type("text/provenance-notation; charset=utf-8").send(provN(document));
+  const [type, text] = WRITERS[format](document);
+  return reply.type(type).send(text);
 }
+
+/** Media type and text of a document in each format. */
+const WRITERS: Readonly<Record<Exclude<Format, "json">, (document: ProvDocument) => readonly [string, string]>> = {
+  "prov-json": (document) => ["application/prov+json", JSON.stringify(provJson(document))],
+  "prov-n": (document) => ["text/provenance-notation; charset=utf-8", provN(document)],
+  turtle: (document) => ["text/turtle; charset=utf-8", turtle(provRdf(document))],
+  "json-ld": (document) => ["application/ld+json", JSON.stringify(jsonLd(provRdf(document)))],
+};
