@@ -11,7 +11,6 @@ import {
   blocksUntil,
   type LedgerHarness,
   newStream,
-  UNTIL,
 } from "./ledger.contract.kit.ts";
 
 export function blocksContract(harness: LedgerHarness): void {
@@ -30,7 +29,7 @@ export function blocksContract(harness: LedgerHarness): void {
     assert.equal(new Set(ids).size, ids.length);
   });
 
-  it("gives the same blocks from any number on", UNTIL, async () => {
+  it("gives the same blocks from any number on", async () => {
     await using storage = await harness.create();
     await using ledger = await storage.open(owner);
     const from = await ledger.height();
@@ -41,7 +40,7 @@ export function blocksContract(harness: LedgerHarness): void {
     }
   });
 
-  it("gives each block once and live to a follower that began before there was anything", UNTIL, async () => {
+  it("gives each block once and live to a follower that began before there was anything", async () => {
     await using storage = await harness.create();
     await using ledger = await storage.open(owner);
     await using reader = await storage.open(other);
@@ -62,7 +61,7 @@ export function blocksContract(harness: LedgerHarness): void {
     assert.deepEqual(read, same);
   });
 
-  it("shows a follower what another process anchors", UNTIL, async () => {
+  it("shows a follower what another process anchors", async () => {
     await using storage = await harness.create();
     await using ledger = await storage.open(owner);
     const stream = newStream();
@@ -75,7 +74,7 @@ export function blocksContract(harness: LedgerHarness): void {
     assert.deepEqual(anchoredIn(await following, other, stream), acknowledged);
   });
 
-  it("waits for a block that is yet to come, and for no other", UNTIL, async () => {
+  it("waits for a block that is yet to come, and for no other", async () => {
     await using storage = await harness.create();
     await using ledger = await storage.open(owner);
     const stream = newStream();
@@ -88,7 +87,7 @@ export function blocksContract(harness: LedgerHarness): void {
     assert.equal((await following)[0]?.number, first.block + 2);
   });
 
-  it("ends when the signal aborts: before, while waiting, and while a block is looked at", UNTIL, async () => {
+  it("ends when the signal aborts: before, while waiting, and while a block is looked at", async () => {
     await using storage = await harness.create();
     await using ledger = await storage.open(owner);
     await anchorChain(ledger, newStream(), 5);
@@ -114,7 +113,7 @@ export function blocksContract(harness: LedgerHarness): void {
     await anchorChain(ledger, newStream(), 1);
   });
 
-  it("never leaves a follower waiting on a ledger that was closed", UNTIL, async () => {
+  it("never leaves a follower waiting on a ledger that was closed", async () => {
     await using storage = await harness.create();
     const ledger = await storage.open(owner);
     const endless = new AbortController();

@@ -3,7 +3,7 @@ import { strict as assert } from "node:assert";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Batch } from "../model/batch.ts";
-import type { LedgerHarness, LedgerStorage } from "./ledger.contract.kit.ts";
+import { HANGS_MS, type LedgerHarness, type LedgerStorage } from "./ledger.contract.kit.ts";
 
 export interface ChildOptions {
   readonly owner: string;
@@ -24,6 +24,7 @@ export async function runChild(
   const args = [script, harness.module.href, storage.url, JSON.stringify(options)];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   const exited = once(child, "exit");
+  const hangs = setTimeout(() => child.kill("SIGKILL"), HANGS_MS);
   const acknowledged: Batch[] = [];
   let rest = "";
   try {
@@ -34,6 +35,7 @@ export async function runChild(
       if (acknowledged.length >= (killAfter ?? Number.POSITIVE_INFINITY)) child.kill("SIGKILL");
     }
   } finally {
+    clearTimeout(hangs);
     child.kill("SIGKILL");
   }
   const [code, signal] = (await exited) as [number | null, string | null];

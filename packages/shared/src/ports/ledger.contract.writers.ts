@@ -3,21 +3,13 @@ import { strict as assert } from "node:assert";
 import { it } from "node:test";
 import { type Batch, batchHash } from "../model/batch.ts";
 import { runChild } from "./ledger.contract.child-process.ts";
-import {
-  anchoredIn,
-  batchAfter,
-  blocksNow,
-  type LedgerHarness,
-  lost,
-  newStream,
-  UNTIL,
-} from "./ledger.contract.kit.ts";
+import { anchoredIn, batchAfter, blocksNow, type LedgerHarness, lost, newStream } from "./ledger.contract.kit.ts";
 import type { Ledger } from "./ledger.ts";
 
 export function writersContract(harness: LedgerHarness): void {
   const [owner] = harness.owners;
 
-  it("gives every sequence of a contested stream to one writer", UNTIL, async () => {
+  it("gives every sequence of a contested stream to one writer", async () => {
     await using storage = await harness.create();
     await using one = await storage.open(owner);
     await using two = await storage.open(owner);
@@ -41,7 +33,7 @@ export function writersContract(harness: LedgerHarness): void {
     );
   });
 
-  it("anchors many streams at once, each in its own order", UNTIL, async () => {
+  it("anchors many streams at once, each in its own order", async () => {
     await using storage = await harness.create();
     await using ledger = await storage.open(owner);
     const from = await ledger.height();
@@ -67,7 +59,7 @@ export function writersContract(harness: LedgerHarness): void {
     assert.deepEqual((await ledger.readHead(owner, stream))?.batch, taken.at(-1));
   });
 
-  it("lets other processes write at the same time, each its stream, without losing a batch", UNTIL, async () => {
+  it("lets other processes write at the same time, each its stream, without losing a batch", async () => {
     await using storage = await harness.create();
     await using ledger = await storage.open(owner);
     const from = await ledger.height();
@@ -86,7 +78,7 @@ export function writersContract(harness: LedgerHarness): void {
     }
   });
 
-  it("keeps one chain when processes contest one stream", UNTIL, async () => {
+  it("keeps one chain when processes contest one stream", async () => {
     await using storage = await harness.create();
     await using ledger = await storage.open(owner);
     const from = await ledger.height();
