@@ -43,7 +43,7 @@ export interface Ledger extends AsyncDisposable {
    *
    * @throws MedtraceError LEDGER_REFUSED (bad shape; first is not the head's end: the message names the head),
    * LEDGER_CONFLICT (re-read the head), LEDGER_UNKNOWN (it may yet commit: anchor the same batch again, or read it),
-   * LEDGER_UNAVAILABLE (nothing was sent).
+   * LEDGER_UNAVAILABLE (nothing was sent), STORAGE_FAILED (nothing was written: a full disk), BUSY (too many wait).
    */
   anchorBatch(batch: Batch): Promise<Anchor>;
 
