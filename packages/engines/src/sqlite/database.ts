@@ -14,6 +14,8 @@ export interface FileOptions {
   /** Statements that make the tables, run once. */
   readonly schema: string;
   readonly version: number;
+  /** Memory for pages of the file. A file that only grows at its end needs little. */
+  readonly cacheKib: number;
   /** FULL: a commit survives a power cut. NORMAL: it survives the process. */
   readonly synchronous: "FULL" | "NORMAL";
   /** The file may not outgrow this many pages of 4,096 bytes; by default only the disk ends it. */
@@ -34,7 +36,7 @@ export function openFile(options: FileOptions): DatabaseSync {
     const db = new DatabaseSync(join(options.folder, options.file), { timeout: BUSY_MS_MAX });
     try {
       db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${options.synchronous}; PRAGMA trusted_schema = OFF;
-        PRAGMA cache_size = -16384; PRAGMA journal_size_limit = ${WAL_BYTES_MAX}`);
+        PRAGMA cache_size = -${options.cacheKib}; PRAGMA journal_size_limit = ${WAL_BYTES_MAX}`);
       if (options.pages_max !== undefined) db.exec(`PRAGMA max_page_count = ${Math.trunc(options.pages_max)}`);
       makeTables(db, options);
       return db;

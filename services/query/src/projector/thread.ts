@@ -79,7 +79,10 @@ class Keeper {
 
   /** Resolves with why the thread ended. */
   async #runWorker(): Promise<string> {
-    const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData: this.#settings });
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), {
+      workerData: this.#settings,
+      resourceLimits: { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 256 },
+    });
     this.#worker = worker;
     worker.on("message", (word: ProjectorWord) => this.#hear(word));
     let why = "the projector's thread ended";

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { MedtraceError } from "@medtrace/shared/errors";
 import { sha256Hex } from "@medtrace/shared/model/bytes";
 import type { EventLog, LogPosition, LogRecord } from "@medtrace/shared/ports/event-log";
+import { SharedRun } from "../../shared-run.ts";
 import { tryLock } from "../../sqlite/lock.ts";
 import { Store } from "./store.ts";
 
@@ -23,12 +24,6 @@ const BACKLOG_BYTES_MAX = 64 * 1_048_576;
 const POLL_MS = 25;
 const LOCK_POLL_MS = 100;
 
-interface Waiting {
-  readonly records: readonly LogRecord[];
-  readonly resolve: (positions: readonly LogPosition[]) => void;
-  readonly reject: (error: unknown) => void;
-}
-
 /** Opens the log in a folder, made where there is none. */
 export async function openEmbeddedEventLog(options: EmbeddedEventLogOptions): Promise<EventLog> {
   const store = new Store({
@@ -46,7 +41,7 @@ class EmbeddedEventLog implements EventLog {
   readonly #folder: string;
   readonly #backlogBytesMax: number;
   readonly #closing = new AbortController();
-  #waiting: Waiting[] = [];
+  readonly #commits = new SharedRun<readonly LogRecord[], readonly LogPosition[]>((appends) => this.#commit(appends));
   #waitingBytes = 0;
   #grown = Promise.withResolvers<void>();
 
@@ -68,33 +63,23 @@ class EmbeddedEventLog implements EventLog {
     }
     if (this.#waitingBytes > 0 && this.#waitingBytes + bytes > this.#backlogBytesMax) return Promise.reject(busy());
     this.#waitingBytes += bytes;
-    const { promise, resolve, reject } = Promise.withResolvers<readonly LogPosition[]>();
-    this.#waiting.push({ records, resolve, reject });
-    // Everything that is appended in this turn of the event loop shares one commit.
-    if (this.#waiting.length === 1) setImmediate(() => this.#commit());
-    return promise;
+    return this.#commits.submit(records);
   }
 
-  #commit(): void {
-    const waiting = this.#waiting;
-    if (waiting.length === 0) return;
-    this.#waiting = [];
+  /** One transaction for all that was appended in a turn. */
+  #commit(appends: readonly (readonly LogRecord[])[]): (readonly LogPosition[])[] {
     this.#waitingBytes = 0;
-    try {
-      const placed = waiting.flatMap(({ records }) =>
-        records.map(({ key, value }) => ({ partition: this.#partitionOf(key), value })),
-      );
-      const positions = this.#store.append(placed);
-      let from = 0;
-      for (const { records, resolve } of waiting) {
-        resolve(positions.slice(from, from + records.length));
-        from += records.length;
-      }
-      this.#grown.resolve();
-      this.#grown = Promise.withResolvers();
-    } catch (error) {
-      for (const { reject } of waiting) reject(error);
-    }
+    const placed = appends.flatMap((records) =>
+      records.map(({ key, value }) => ({ partition: this.#partitionOf(key), value })),
+    );
+    const positions = this.#store.append(placed);
+    this.#grown.resolve();
+    this.#grown = Promise.withResolvers();
+    let from = 0;
+    return appends.map(({ length }) => {
+      from += length;
+      return positions.slice(from - length, from);
+    });
   }
 
   #partitionOf(key: string): number {
@@ -154,7 +139,7 @@ class EmbeddedEventLog implements EventLog {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closing.signal.aborted) return;
-    this.#commit();
+    this.#commits.flush();
     this.#closing.abort();
     this.#store[Symbol.dispose]();
   }

@@ -54,6 +54,7 @@ export class Store implements Disposable {
       schema: SCHEMA,
       version: 1,
       synchronous: "FULL",
+      cacheKib: 2_048,
       pages_max: options.pages_max,
     });
     this.#insert = this.#db.prepare("INSERT INTO record (place, value, mac) VALUES (?, ?, ?)");

@@ -12,7 +12,7 @@ const FILE = "projection.sqlite";
 const BUSY_MS_MAX = 5_000;
 const OPEN_TRIES_MAX = 50;
 const OPEN_RETRY_MS = 100;
-const CACHE_KIB = 32 * 1_024;
+const CACHE_KIB = 16 * 1_024;
 /**
  * Pages in the write-ahead log before they go into the file: 128 MiB. Events of many subjects touch many pages, each
  * again and again; the longer they gather, the fewer times each is written.
@@ -39,8 +39,16 @@ export async function openDatabase(folder: string): Promise<DatabaseSync> {
 function open(folder: string): DatabaseSync {
   const schema = Object.values(STRUCTURES).join(";");
   // NORMAL: a power cut may lose the last blocks, whole; the checkpoint goes with them and they are applied again.
-  const db = openFile({ what: WHAT, folder, file: FILE, schema, version: SCHEMA_VERSION, synchronous: "NORMAL" });
-  db.exec(`PRAGMA cache_size = -${CACHE_KIB}; PRAGMA wal_autocheckpoint = ${WAL_PAGES}`);
+  const db = openFile({
+    what: WHAT,
+    folder,
+    file: FILE,
+    schema,
+    version: SCHEMA_VERSION,
+    synchronous: "NORMAL",
+    cacheKib: CACHE_KIB,
+  });
+  db.exec(`PRAGMA wal_autocheckpoint = ${WAL_PAGES}`);
   return db;
 }
 

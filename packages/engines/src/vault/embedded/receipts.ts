@@ -25,6 +25,7 @@ export class Receipts implements Disposable {
       schema: SCHEMA,
       version: 1,
       synchronous: "NORMAL",
+      cacheKib: 8_192,
       pages_max,
     });
     this.#get = this.#db.prepare("SELECT digest, institution, partition, offset FROM receipt WHERE id = ?");
@@ -45,7 +46,7 @@ export class Receipts implements Disposable {
     return found;
   }
 
-  remember(receipts: readonly Receipt[], watermarks: ReadonlyMap<number, number>): void {
+  remember(receipts: readonly Receipt[], watermarks: Iterable<readonly [number, number]>): void {
     inTransaction(this.#db, WHAT, () => {
       for (const { id, digest, institution, partition, offset } of receipts) {
         this.#add.run(fromHex(id), digest, institution, partition, offset);

@@ -50,6 +50,7 @@ export class Subjects implements Disposable {
       schema: SCHEMA,
       version: 1,
       synchronous: "FULL",
+      cacheKib: 4_096,
       pages_max,
     });
     // Erased rows must not linger in free pages of the file.
@@ -62,14 +63,16 @@ export class Subjects implements Disposable {
     this.#addKey = this.#db.prepare("INSERT INTO data_key (institution, token, wrapped) VALUES (?, ?, ?)");
   }
 
-  identify(requests: readonly IdentifyRequest[]): Subject[] {
+  /** The subjects of requests that were all met before; undefined where one was not. */
+  remembered(requests: readonly IdentifyRequest[]): Subject[] | undefined {
     this.#forgetIfOthersWrote();
+    const known = requests.map((request) => this.#subjects.get(this.#hash(request).key));
+    return known.every((subject) => subject !== undefined) ? (known as Subject[]) : undefined;
+  }
+
+  identify(requests: readonly IdentifyRequest[]): Subject[] {
     const hashed = requests.map((request) => this.#hash(request));
-    const known = hashed.map((request) => this.#subjects.get(request.key));
-    if (known.every((subject) => subject !== undefined)) return known as Subject[];
-    const subjects = inTransaction(this.#db, WHAT, () =>
-      hashed.map((request, i) => known[i] ?? this.#findOrMake(request)),
-    );
+    const subjects = inTransaction(this.#db, WHAT, () => hashed.map((request) => this.#findOrMake(request)));
     // Only what is committed is remembered.
     subjects.forEach((subject, i) => {
       this.#subjects.set((hashed[i] as Hashed).key, subject);
@@ -105,12 +108,16 @@ export class Subjects implements Disposable {
     return own?.["token"] as string | undefined;
   }
 
-  dataKeys(requests: readonly DataKeyRequest[]): KeyObject[] {
+  /** The data keys of requests that were all met before; undefined where one was not. */
+  rememberedKeys(requests: readonly DataKeyRequest[]): KeyObject[] | undefined {
     this.#forgetIfOthersWrote();
     const known = requests.map((request) => this.#dataKeys.get(keyName(request)));
-    if (known.every((key) => key !== undefined)) return known as KeyObject[];
+    return known.every((key) => key !== undefined) ? (known as KeyObject[]) : undefined;
+  }
+
+  dataKeys(requests: readonly DataKeyRequest[]): KeyObject[] {
     const found = inTransaction(this.#db, WHAT, () =>
-      requests.map((request, i) => known[i] ?? this.#storedKey(request) ?? this.#makeKey(request)),
+      requests.map((request) => this.#storedKey(request) ?? this.#makeKey(request)),
     );
     found.forEach((key, i) => {
       this.#dataKeys.set(keyName(requests[i] as DataKeyRequest), key);

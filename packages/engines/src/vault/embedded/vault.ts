@@ -1,5 +1,6 @@
 /** The embedded vault: two SQLite files in a folder, one for subjects and keys, one for receipts. */
-import type { KeyProvider, Vault } from "@medtrace/shared/ports/vault";
+import type { DataKeyRequest, IdentifyRequest, KeyProvider, Receipt, Vault } from "@medtrace/shared/ports/vault";
+import { SharedRun } from "../../shared-run.ts";
 import { Receipts } from "./receipts.ts";
 import { Subjects } from "./subjects.ts";
 
@@ -14,22 +15,54 @@ export interface EmbeddedVaultOptions {
 export async function openEmbeddedVault({ folder, keys, pages_max }: EmbeddedVaultOptions): Promise<Vault> {
   const subjects = new Subjects(folder, keys, pages_max);
   const receipts = new Receipts(folder, pages_max);
+  const identified = new SharedRun((calls: readonly (readonly IdentifyRequest[])[]) =>
+    inOne(calls, (all) => subjects.identify(all)),
+  );
+  const keyed = new SharedRun((calls: readonly (readonly DataKeyRequest[])[]) =>
+    inOne(calls, (all) => subjects.dataKeys(all)),
+  );
+  const noted = new SharedRun((calls: readonly Noted[]) => {
+    receipts.remember(
+      calls.flatMap((call) => call.receipts),
+      calls.flatMap((call) => [...call.watermarks]),
+    );
+    return calls.map(() => undefined);
+  });
   let open = true;
   return {
-    identify: async (requests) => subjects.identify(requests),
+    identify: async (requests) => subjects.remembered(requests) ?? identified.submit(requests),
     lookup: async (institution, identifier) => subjects.lookup(institution, identifier),
-    dataKeys: async (requests) => subjects.dataKeys(requests),
+    dataKeys: async (requests) => subjects.rememberedKeys(requests) ?? keyed.submit(requests),
     dataKey: async (request) => subjects.dataKey(request),
     erase: async (institution, token) => subjects.erase(institution, token),
     receipts: async (ids) => receipts.find(ids),
-    remember: async (noted, watermarks) => receipts.remember(noted, watermarks),
+    remember: (made, watermarks) => noted.submit({ receipts: made, watermarks }),
     watermarks: async () => receipts.watermarks(),
     ping: async () => subjects.ping(),
     async [Symbol.asyncDispose]() {
       if (!open) return;
       open = false;
+      for (const run of [identified, keyed, noted]) run.flush();
       subjects[Symbol.dispose]();
       receipts[Symbol.dispose]();
     },
   };
+}
+
+interface Noted {
+  readonly receipts: readonly Receipt[];
+  readonly watermarks: ReadonlyMap<number, number>;
+}
+
+/** Several calls' items as one call, its results parted again. */
+function inOne<In, Out>(
+  calls: readonly (readonly In[])[],
+  run: (all: readonly In[]) => readonly Out[],
+): (readonly Out[])[] {
+  const results = run(calls.flat());
+  let from = 0;
+  return calls.map(({ length }) => {
+    from += length;
+    return results.slice(from - length, from);
+  });
 }
