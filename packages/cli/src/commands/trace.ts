@@ -10,8 +10,11 @@ interface Options extends QueryOptions {
   readonly direction: "up" | "down" | "both";
   readonly depth: number;
   readonly limit: number;
-  readonly format: "text" | "json" | "prov-json" | "prov-n";
+  readonly format: (typeof FORMATS)[number];
 }
+
+/** For people, as query answers, and as W3C PROV. */
+const FORMATS = ["text", "json", "prov-json", "prov-n", "turtle", "json-ld"] as const;
 
 export const addTrace: AddCommand = (program, cli) => {
   const command = describe(program, {
@@ -32,7 +35,11 @@ export const addTrace: AddCommand = (program, cli) => {
     )
     .option("--depth <n>", "how many steps from the record", wholeOption("--depth", 1, 100), 3)
     .option("--limit <n>", "how many accesses, newest first", wholeOption("--limit", 1, 10_000), 50)
-    .addOption(new Option("--format <form>").choices(["text", "json", "prov-json", "prov-n"]).default("text"));
+    .addOption(
+      new Option("--format <form>", "for people, as JSON, or as W3C PROV (lineage alone)")
+        .choices(FORMATS)
+        .default("text"),
+    );
   withQueryOptions(command).action(
     ending(async (record: string, options: Options) => {
       const ask = openQuery(options, cli);
@@ -40,7 +47,7 @@ export const addTrace: AddCommand = (program, cli) => {
       const { direction, depth } = options;
       const lineage = `${path}/lineage?direction=${direction}&depth=${depth}`;
       const format = options.json === true ? "json" : options.format;
-      if (format === "prov-json" || format === "prov-n") {
+      if (format !== "text" && format !== "json") {
         const document = await ask({ method: "GET", path: `${lineage}&format=${format}` });
         cli.out(document.endsWith("\n") ? document : `${document}\n`);
         return EXIT_OK;
