@@ -101,6 +101,15 @@ export function blocksContract(harness: LedgerHarness): void {
     assert.equal((await blocksUntil(ledger, 0, () => true)).length, 1);
   });
 
+  it("refuses to follow from a number that no block has", async () => {
+    await using storage = await harness.create();
+    await using ledger = await storage.open(owner);
+    for (const number of [-1, 0.5, Number.NaN]) {
+      const first = ledger.blocks(number, new AbortController().signal)[Symbol.asyncIterator]().next();
+      await assert.rejects(first, { code: "INPUT_INVALID" });
+    }
+  });
+
   it("lets a follower stop early without a trace", async () => {
     await using storage = await harness.create();
     await using ledger = await storage.open(owner);

@@ -116,6 +116,9 @@ export class EmbeddedLedger implements Ledger {
     const until = AbortSignal.any([signal, this.#closing.signal]);
     const more = (): Promise<void> => this.#wakeup.wait(POLL_MS, until);
     this.#refuseClosed();
+    if (!Number.isSafeInteger(number) || number < 0) {
+      throw new MedtraceError("INPUT_INVALID", "blocks are numbered 0, 1, 2 and so on");
+    }
     try {
       yield* followBlocks(this.#store, number, until, more);
     } catch (error) {
@@ -189,11 +192,14 @@ export class EmbeddedLedger implements Ledger {
   async *check(signal: AbortSignal): AsyncGenerator<string> {
     this.#refuseClosed();
     // A connection of its own: it holds one snapshot for as long as checking takes.
-    const reader = openReader(this.#folder);
+    let reader: DatabaseSync | undefined;
     try {
+      reader = openReader(this.#folder);
       yield* checkLedger(new Store(reader, this.#store.key), this.#folder, signal);
+    } catch (error) {
+      throw asMedtraceError(error);
     } finally {
-      reader.close();
+      reader?.close();
     }
   }
 

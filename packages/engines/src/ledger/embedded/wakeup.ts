@@ -13,8 +13,10 @@ export class Wakeup {
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, wait_ms);
     this.#waiting.add(resolve);
-    signal.addEventListener("abort", () => resolve(), { once: true });
+    const aborted = (): void => resolve();
+    signal.addEventListener("abort", aborted);
     await promise;
+    signal.removeEventListener("abort", aborted);
     clearTimeout(timer);
     this.#waiting.delete(resolve);
   }
