@@ -32,29 +32,39 @@ function auditEvent(seed: number, number: number): string {
   });
 }
 
-/** Sends lines until each has its answer, over as many restarts as it takes; gives the ids that were acknowledged. */
-async function publish(current: () => Started, bearer: string, lines: readonly string[]): Promise<Set<string>> {
-  const acknowledged = new Set<string>();
-  for (let at = 0; at < lines.length; ) {
+interface Publishing {
+  /** Ids that were acknowledged, each once. */
+  readonly acknowledged: Set<string>;
+  sent: number;
+}
+
+/** Sends line after line, resending what was not answered, until told to stop and all it began is answered. */
+async function publish(seed: number, current: () => Started, bearer: string, stop: () => boolean): Promise<Publishing> {
+  const state: Publishing = { acknowledged: new Set(), sent: 0 };
+  let unanswered: string[] = [];
+  while (unanswered.length > 0 || !stop()) {
+    while (unanswered.length < LINES_A_REQUEST && !stop()) unanswered.push(auditEvent(seed, state.sent++));
     try {
       const answer = await fetch(`${current().places.ingest}/fhir/$ingest`, {
         method: "POST",
         headers: { authorization: `Bearer ${bearer}`, "content-type": "application/fhir+ndjson" },
-        body: lines.slice(at, at + LINES_A_REQUEST).join("\n"),
+        body: unanswered.join("\n"),
       });
       if (!answer.ok) throw new Error(`HTTP ${answer.status}: ${await answer.text()}`);
-      const results = (await answer.text()).trim().split("\n");
-      for (const text of results) {
+      let answered = 0;
+      for (const text of (await answer.text()).trim().split("\n")) {
         const result = JSON.parse(text) as { status: string; id?: string };
         if (result.id === undefined || !["accepted", "duplicate"].includes(result.status)) break;
-        acknowledged.add(result.id);
-        at++;
+        state.acknowledged.add(result.id);
+        answered++;
       }
+      unanswered = unanswered.slice(answered);
     } catch {
-      await sleep(50);
+      // The service was killed: what was not answered is sent again to the next one.
+      await sleep(20);
     }
   }
-  return acknowledged;
+  return state;
 }
 
 /** The whole trial. Throws an AssertionError where a promise is broken. */
@@ -64,21 +74,22 @@ export async function killWhilePublishing(kills: number, seed: number, say: (lin
   let running = await start(folder.path);
   try {
     const bearer = await token(folder.path, "hospital-a", "trace/events.write trace/lineage.read trace/supervise");
-    const lines = Array.from({ length: kills * 400 }, (_, number) => auditEvent(seed, number));
-    let over = false;
-    const publishing = publish(() => running, bearer, lines).finally(() => {
-      over = true;
-    });
-    let killed = 0;
-    while (killed < kills && !over) {
-      await sleep(20 + random() * 400);
+    let stop = false;
+    const publishing = publish(
+      seed,
+      () => running,
+      bearer,
+      () => stop,
+    );
+    for (let killed = 0; killed < kills; killed++) {
+      await sleep(random() * 400);
       await running.kill();
-      killed++;
       running = await start(folder.path);
     }
-    say(`killed ${killed} times`);
-    const acknowledged = await publishing;
-    assert.equal(acknowledged.size, lines.length, "every line was acknowledged under an id of its own");
+    stop = true;
+    const { acknowledged, sent } = await publishing;
+    say(`killed ${kills} times while ${sent} events were published`);
+    assert.equal(acknowledged.size, sent, "every event was acknowledged under an id of its own");
     await settled(running, bearer, acknowledged.size);
 
     const checked = await medtrace(["fsck", "--json"], { MEDTRACE_DATA: folder.path });
@@ -92,7 +103,7 @@ export async function killWhilePublishing(kills: number, seed: number, say: (lin
     assert.equal(checked.code, 0, checked.stdout + checked.stderr);
     assert.deepEqual(
       { clean: report.clean, events: report.events, leaves: report.leaves, duplicates: report.duplicates },
-      { clean: true, events: lines.length, leaves: lines.length, duplicates: 0 },
+      { clean: true, events: sent, leaves: sent, duplicates: 0 },
     );
     assert.equal(await running.stop(), 0);
   } finally {
