@@ -31,21 +31,28 @@ export type Answer = Standing & { readonly integrityFailures: number } & object;
  * @throws MedtraceError INPUT_INVALID where asOf is beyond what is projected.
  */
 export async function answer(ctx: QueryContext, { viewer, query, asOf, work }: Question): Promise<Answer> {
-  const standing = await ctx.standing();
-  const height = asOf ?? standing.height;
-  if (height > standing.height) {
-    throw new MedtraceError("INPUT_INVALID", `only ${standing.height} blocks are projected`, {
-      at: "asOf",
-      hint: "ask for a height that an answer has named",
-    });
-  }
-  const told = { ...standing, height };
+  const told = await standingAt(ctx, asOf);
+  const { height } = told;
   const key = cacheKey(ctx, JSON.stringify([scopeKey(viewer), height, ...query]));
   const kept = await readKept(ctx, key);
   if (kept !== undefined) return { ...told, integrityFailures: 0, ...kept };
   const { body, integrityFailures } = await work(height - 1);
   if (integrityFailures === 0) await keep(ctx, key, JSON.stringify(body));
   return { ...told, integrityFailures, ...body };
+}
+
+/**
+ * How far an answer goes that is to be true for `asOf`, or for all that is projected.
+ *
+ * @throws MedtraceError INPUT_INVALID where asOf is beyond what is projected.
+ */
+export async function standingAt(ctx: QueryContext, asOf: number | undefined): Promise<Standing> {
+  const standing = await ctx.standing();
+  if (asOf === undefined || asOf <= standing.height) return { ...standing, height: asOf ?? standing.height };
+  throw new MedtraceError("INPUT_INVALID", `only ${standing.height} blocks are projected`, {
+    at: "asOf",
+    hint: "ask for a height that an answer has named",
+  });
 }
 
 /** Keyed: a plain hash of what was asked could be guessed from outside. */

@@ -99,6 +99,7 @@ test("the same lineage is given as PROV in four forms, by parameter or by Accept
   const json = await stack.get(lineage("report", "?format=prov-json"));
   assert.match(json.headers.get("content-type") ?? "", /^application\/prov\+json/);
   assert.equal(json.headers.get("medtrace-height"), "1");
+  assert.equal(json.headers.get("medtrace-integrity-failures"), "0");
   const document = JSON.parse(json.text);
   assert.deepEqual(
     Object.keys(document.entity)
@@ -109,6 +110,7 @@ test("the same lineage is given as PROV in four forms, by parameter or by Accept
   const derived = Object.values(document.wasDerivedFrom) as Record<string, unknown>[];
   assert.equal(derived.length, 2);
   assert.deepEqual(derived[1]?.["prov:type"], { $: "prov:Quotation", type: "prov:QUALIFIED_NAME" });
+  assert.equal((await stack.get(lineage("report", "?format=prov-json&asOf=2"))).status, 422);
   const text = await stack.get(lineage("report", "?format=prov-n"));
   assert.match(text.text, /^document\n[\s\S]*wasGeneratedBy\(local:hospital-a\/Document\/report[\s\S]*endDocument\n$/);
   const rdf = await stack.get(lineage("report", "?format=turtle"));

@@ -156,4 +156,9 @@ test("how much is hidden is told only where policy says so", async () => {
   await open.publish(...samples);
   assert.equal((await open.get(path, B)).body.hiddenCount, 1);
   assert.equal((await open.get(path, SUPERVISOR)).body.hiddenCount, undefined);
+  const stranger = { institution: "lab-c" };
+  const [told, untold] = [await open.get(path, stranger), await silent.get(path, stranger)];
+  assert.deepEqual([told.status, untold.status], [404, 404]);
+  assert.match(told.body.hint, /2 events/);
+  assert.doesNotMatch(untold.text, /\d events/);
 });

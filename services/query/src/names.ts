@@ -4,7 +4,7 @@
  */
 import { hex } from "@medtrace/shared/model/bytes";
 import { subjectRecordId } from "@medtrace/shared/model/trace-event";
-import type { Facet } from "@medtrace/shared/ports/projection";
+import type { Facet, Projection } from "@medtrace/shared/ports/projection";
 import type { Identifier } from "@medtrace/shared/ports/vault";
 import type { QueryContext } from "./context.ts";
 import { notFound, type Viewer, viewFilter } from "./scope.ts";
@@ -75,11 +75,12 @@ export async function knownNames(
   id: string,
 ): Promise<readonly string[]> {
   const known: string[] = [];
-  for (const value of await possibleNames(ctx, viewer, kind, id)) {
-    if (await isKnown(ctx, viewer, [{ kind, value }])) known.push(value);
-  }
-  if (known.length === 0) throw notFound();
-  return known;
+  const possible = await possibleNames(ctx, viewer, kind, id);
+  for (const value of possible) if (await isKnown(ctx, viewer, [{ kind, value }])) known.push(value);
+  if (known.length > 0) return known;
+  const facets = possible.map((value): Facet => ({ kind, value }));
+  const hidden = facets.length === 0 ? 0 : ((await hiddenCount(ctx, viewer, { facets })) ?? 0);
+  throw hidden === 0 ? notFound() : notFound(`there are ${hidden} events that your institution may not see`);
 }
 
 async function possibleNames(
@@ -96,6 +97,20 @@ async function possibleNames(
   const name = id.replace(VERSIONED, "");
   const type = kind === "agent" ? "Agent" : typeOf(name);
   return type === undefined ? [name] : [name, veiled(ctx, viewer.institution, type, name)];
+}
+
+const HIDDEN_COUNT_MAX = 10_000;
+
+/** How many events the viewer may not see; undefined where policy is not to tell, or nothing is hidden from it. */
+export async function hiddenCount(
+  ctx: QueryContext,
+  viewer: Viewer,
+  selection: Parameters<Projection["count"]>[0],
+): Promise<number | undefined> {
+  if (ctx.settings.hiddenCount === "none" || viewer.supervises) return undefined;
+  const all = await ctx.projection.count(selection, HIDDEN_COUNT_MAX);
+  const own = await ctx.projection.count({ ...selection, ...viewFilter(viewer) }, HIDDEN_COUNT_MAX);
+  return all - own;
 }
 
 /** Whether any event in scope has one of these facets. */

@@ -5,6 +5,7 @@ import { type Facet, PROJECTION_LIMITS } from "@medtrace/shared/ports/projection
 import { type Answer, answer } from "./answers.ts";
 import type { QueryContext } from "./context.ts";
 import { cursorOf, type Place, placeOf } from "./cursor.ts";
+import { hiddenCount } from "./names.ts";
 import { scopeKey, sees, type Viewer, viewFilter } from "./scope.ts";
 import { failuresIn, type Served, served } from "./served.ts";
 import type { CheckedEvent, Facts, VerifiedEvent } from "./verified.ts";
@@ -52,7 +53,8 @@ export async function eventPage(ctx: QueryContext, viewer: Viewer, list: List): 
           ? {}
           : { nextCursor: cursorOf(ctx.keys, query, { asOf: blockMax + 1, ...found.last }) };
       const hidden = await hiddenCount(ctx, viewer, { facets, ...period, blockMax });
-      return { body: { events: found.events, ...next, ...hidden }, integrityFailures: failuresIn(found.events) };
+      const told = hidden === undefined ? {} : { hiddenCount: hidden };
+      return { body: { events: found.events, ...next, ...told }, integrityFailures: failuresIn(found.events) };
     },
   });
 }
@@ -114,20 +116,6 @@ export async function allEvents(
     if (!page.more || last === undefined || events.length >= countMax) return { events, more: page.more };
     after = { at: last.at, seq: last.seq };
   }
-}
-
-const HIDDEN_COUNT_MAX = 10_000;
-
-/** How many events the caller may not see, where policy says that it may know. */
-async function hiddenCount(
-  ctx: QueryContext,
-  viewer: Viewer,
-  selection: { readonly facets: readonly Facet[]; readonly blockMax: number },
-): Promise<{ readonly hiddenCount?: number }> {
-  if (ctx.settings.hiddenCount === "none" || viewer.supervises) return {};
-  const all = await ctx.projection.count(selection, HIDDEN_COUNT_MAX);
-  const own = await ctx.projection.count({ ...selection, ...viewFilter(viewer) }, HIDDEN_COUNT_MAX);
-  return { hiddenCount: all - own };
 }
 
 /**

@@ -34,8 +34,6 @@ export function scopeKey(viewer: Viewer): string {
 }
 
 /** The one answer for what is not there and for what the caller may not know of. */
-export function notFound(): MedtraceError {
-  return new MedtraceError("NOT_FOUND", "there is no such thing, or your institution may not know of it", {
-    hint: "check the id, and whose event it is",
-  });
+export function notFound(hint = "check the id, and whose event it is"): MedtraceError {
+  return new MedtraceError("NOT_FOUND", "there is no such thing, or your institution may not know of it", { hint });
 }

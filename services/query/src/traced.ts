@@ -10,7 +10,7 @@ import { viewerOf } from "./scope.ts";
 export type About = readonly string[];
 
 /**
- * Answers a query and notes it. One that finds nothing is noted by a keyed digest of what was asked for, as that may
+ * Works an answer out and notes the query; only what this gives back may be sent. One that finds nothing is noted by a keyed digest of what was asked for, as that may
  * be an identifier of a person.
  *
  * @param asked what the caller asked for, as given.
@@ -36,11 +36,7 @@ export async function traced<T>(
   } catch (error) {
     if (!hasCode(error, "BUSY", "STORAGE_FAILED")) {
       const outcome = isRefusal(error) ? "not-found" : "failed";
-      ctx.trail.note(caller, {
-        route,
-        outcome,
-        about: outcome === "failed" && known !== undefined ? known : unknown(),
-      });
+      ctx.trail.note(caller, { route, outcome, about: known ?? unknown() });
     }
     throw error;
   }

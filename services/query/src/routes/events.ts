@@ -33,11 +33,12 @@ export function eventRoutes(app: FastifyInstance, ctx: QueryContext): void {
   const evidence = documented("evidence", "Evidence of one event, for offline verification", { params });
   app.get<OneEvent>("/v1/events/:id/evidence", { config: READ, schema: evidence }, async (request, reply) => {
     const { id } = request.params;
-    return await traced(ctx, request, [id], async (viewer, isAbout) => {
+    const text = await traced(ctx, request, [id], async (viewer, isAbout) => {
       const state = await eventState(ctx, viewer, id);
       isAbout(aboutOf(id, state));
-      return sendEvidence(reply, await evidenceText(ctx, [verifiedOr(state)]));
+      return await evidenceText(ctx, [verifiedOr(state)]);
     });
+    return sendEvidence(reply, text);
   });
 }
 

@@ -43,11 +43,12 @@ export function evidenceRoutes(app: FastifyInstance, ctx: QueryContext): void {
   app.post<{ Body: Selection }>("/v1/evidence", { config: READ, schema }, async (request, reply) => {
     const selection = request.body;
     const asked = selection.events ?? [selection.record ?? selection.subject ?? selection.agent ?? ""];
-    return await traced(ctx, request, asked, async (viewer, isAbout) => {
+    const text = await traced(ctx, request, asked, async (viewer, isAbout) => {
       const { events, about } = await select(ctx, viewer, selection);
       isAbout(about);
-      return sendEvidence(reply, await evidenceText(ctx, events));
+      return await evidenceText(ctx, events);
     });
+    return sendEvidence(reply, text);
   });
 }
 

@@ -1,15 +1,9 @@
 /** Where a record came from and where it went, as JSON or as W3C PROV. */
-
-import { MedtraceError } from "@medtrace/shared/errors";
-import { type ProvDocument, type ProvInput, provDocument } from "@medtrace/shared/model/prov";
-import { provJson } from "@medtrace/shared/model/prov-json";
-import { jsonLd } from "@medtrace/shared/model/prov-json-ld";
-import { provN } from "@medtrace/shared/model/prov-n";
-import { provRdf } from "@medtrace/shared/model/prov-rdf";
-import { turtle } from "@medtrace/shared/model/prov-turtle";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { answer } from "../answers.ts";
-import type { QueryContext } from "../context.ts";
+import { provDocument } from "@medtrace/shared/model/prov";
+import type { FastifyInstance, FastifyReply } from "fastify";
+import { type Answer, answer, standingAt } from "../answers.ts";
+import type { QueryContext, Standing } from "../context.ts";
+import { acceptedFormat, FORMATS, type Format, type ProvFormat, type ProvText, provText } from "../formats.ts";
 import { type LineageRequest, lineageOf, pathBetween } from "../lineage-answer.ts";
 import { knownNames } from "../names.ts";
 import { periodOf } from "../pages.ts";
@@ -26,19 +20,12 @@ interface LineageQuery {
   readonly format?: Format;
 }
 
-const FORMATS = ["json", "prov-json", "prov-n", "turtle", "json-ld"] as const;
-type Format = (typeof FORMATS)[number];
-
-/** Media types that an Accept header may ask for. */
-const MEDIA_TYPES: readonly (readonly [string, Format])[] = [
-  ["application/prov+json", "prov-json"],
-  ["text/provenance-notation", "prov-n"],
-  ["text/turtle", "turtle"],
-  ["application/ld+json", "json-ld"],
-  ["application/json", "json"],
-  ["application/*", "json"],
-  ["*/*", "json"],
-];
+interface PathQuery {
+  readonly from: string;
+  readonly to: string;
+  readonly depth?: number;
+  readonly asOf?: number;
+}
 
 const DEPTH_DEFAULT = 3;
 
@@ -55,51 +42,36 @@ export function lineageRoutes(app: FastifyInstance, ctx: QueryContext): void {
     "/v1/records/:id/lineage",
     { config: READ, schema },
     async (request, reply) => {
-      const format = request.query.format ?? accepted(request);
-      return await traced(ctx, request, [request.params.id], async (viewer, isAbout) => {
-        const [record = "", ...others] = await knownNames(ctx, viewer, "record", request.params.id);
-        isAbout([record, ...others]);
-        const asked = requestOf(ctx, viewer, request.query);
-        const { direction = "both" } = request.query;
+      const format = request.query.format ?? acceptedFormat(request.headers.accept);
+      const told = await traced(ctx, request, [request.params.id], async (viewer, isAbout) => {
+        const names = await knownNames(ctx, viewer, "record", request.params.id);
+        isAbout(names);
+        const [record = ""] = names;
         return format === "json"
-          ? await answer(ctx, {
-              viewer,
-              query: ["lineage", record, direction, asked.depth, asked.period],
-              asOf: request.query.asOf,
-              work: async (blockMax) => (await lineageOf(ctx, record, direction, { ...asked, blockMax })).result,
-            })
-          : await sendProv(ctx, reply, format, request.query.asOf, async (blockMax) => {
-              return (await lineageOf(ctx, record, direction, { ...asked, blockMax })).inputs;
-            });
+          ? await lineageJson(ctx, viewer, record, request.query)
+          : await lineageProv(ctx, viewer, record, request.query, format);
       });
+      return "text" in told ? sendProv(reply, told) : told;
     },
   );
 
   const id = { type: "string", minLength: 1, maxLength: 2_048, description: "record id" };
-  const asOf = { type: "integer", minimum: 0 };
-  const depth = depthQuery(ctx);
+  const properties = { from: id, to: id, depth: depthQuery(ctx), asOf: { type: "integer", minimum: 0 } };
   const paths = documented("records", "A shortest way along derivations from one record to another", {
-    querystring: { type: "object", required: ["from", "to"], properties: { from: id, to: id, depth, asOf } },
+    querystring: { type: "object", required: ["from", "to"], properties },
   });
-  app.get<{ Querystring: { from: string; to: string; depth?: number; asOf?: number } }>(
-    "/v1/paths",
-    { config: READ, schema: paths },
-    async (request) => {
-      const { from, to, asOf } = request.query;
-      return await traced(ctx, request, [from, to], async (viewer, isAbout) => {
-        const [start = ""] = await knownNames(ctx, viewer, "record", from);
-        const [end = ""] = await knownNames(ctx, viewer, "record", to);
-        isAbout([start, end]);
-        const asked = requestOf(ctx, viewer, { depth: request.query.depth ?? ctx.settings.limits.depthMax });
-        return await answer(ctx, {
-          viewer,
-          query: ["path", start, end, asked.depth],
-          asOf,
-          work: (blockMax) => pathBetween(ctx, start, end, { ...asked, blockMax }),
-        });
-      });
-    },
-  );
+  app.get<{ Querystring: PathQuery }>("/v1/paths", { config: READ, schema: paths }, async (request) => {
+    const { from, to, asOf, depth = ctx.settings.limits.depthMax } = request.query;
+    return await traced(ctx, request, [from, to], async (viewer, isAbout) => {
+      const [start = ""] = await knownNames(ctx, viewer, "record", from);
+      const [end = ""] = await knownNames(ctx, viewer, "record", to);
+      isAbout([start, end]);
+      const asked = requestOf(ctx, viewer, { depth });
+      const query = ["path", start, end, asked.depth];
+      const work = (blockMax: number) => pathBetween(ctx, start, end, { ...asked, blockMax });
+      return await answer(ctx, { viewer, query, asOf, work });
+    });
+  });
 }
 
 function requestOf(
@@ -111,42 +83,44 @@ function requestOf(
   return { viewer, depth, period: periodOf(query) };
 }
 
-/** The first media type of an Accept header that is given here; weights are not compared. */
-function accepted(request: FastifyRequest): Format {
-  const { accept } = request.headers;
-  if (accept === undefined) return "json";
-  for (const range of accept.split(",").slice(0, 20)) {
-    const type = range.split(";")[0]?.trim().toLowerCase();
-    const found = MEDIA_TYPES.find(([name]) => name === type);
-    if (found !== undefined) return found[1];
-  }
-  throw new MedtraceError("INPUT_UNSUPPORTED", "lineage is not given in any of these media types", {
-    at: "Accept",
-    hint: `${MEDIA_TYPES.map(([name]) => name).join(", ")}; or ?format=${FORMATS.join("|")}`,
+async function lineageJson(ctx: QueryContext, viewer: Viewer, record: string, query: LineageQuery): Promise<Answer> {
+  const { direction = "both", asOf } = query;
+  const asked = requestOf(ctx, viewer, query);
+  return await answer(ctx, {
+    viewer,
+    query: ["lineage", record, direction, asked.depth, asked.period],
+    asOf,
+    work: async (blockMax) => (await lineageOf(ctx, record, direction, { ...asked, blockMax })).result,
   });
 }
 
-/** PROV documents have no place for an answer's height: it goes into headers. */
-async function sendProv(
+async function lineageProv(
   ctx: QueryContext,
-  reply: FastifyReply,
-  format: Exclude<Format, "json">,
-  asOf: number | undefined,
-  inputsOf: (blockMax: number) => Promise<readonly ProvInput[]>,
-): Promise<FastifyReply> {
-  const { height, ledgerHeight, lag } = await ctx.standing();
-  const document = provDocument(await inputsOf((asOf ?? height) - 1));
-  reply.header("medtrace-height", asOf ?? height);
-  reply.header("medtrace-ledger-height", ledgerHeight);
-  reply.header("medtrace-lag", lag);
-  const [type, text] = WRITERS[format](document);
-  return reply.type(type).send(text);
+  viewer: Viewer,
+  record: string,
+  query: LineageQuery,
+  format: ProvFormat,
+): Promise<ProvAnswer> {
+  const { direction = "both", asOf } = query;
+  const standing = await standingAt(ctx, asOf);
+  const request = { ...requestOf(ctx, viewer, query), blockMax: standing.height - 1 };
+  const { inputs, result } = await lineageOf(ctx, record, direction, request);
+  const { integrityFailures } = result;
+  return { ...provText(format, provDocument(inputs)), standing, integrityFailures };
 }
 
-/** Media type and text of a document in each format. */
-const WRITERS: Readonly<Record<Exclude<Format, "json">, (document: ProvDocument) => readonly [string, string]>> = {
-  "prov-json": (document) => ["application/prov+json", JSON.stringify(provJson(document))],
-  "prov-n": (document) => ["text/provenance-notation; charset=utf-8", provN(document)],
-  turtle: (document) => ["text/turtle; charset=utf-8", turtle(provRdf(document))],
-  "json-ld": (document) => ["application/ld+json", JSON.stringify(jsonLd(provRdf(document)))],
-};
+interface ProvAnswer extends ProvText {
+  readonly standing: Standing;
+  readonly integrityFailures: number;
+}
+
+/** PROV documents have no place for how far an answer goes: it stands in headers. */
+function sendProv(reply: FastifyReply, { type, text, standing, integrityFailures }: ProvAnswer): FastifyReply {
+  return reply
+    .type(type)
+    .header("medtrace-height", standing.height)
+    .header("medtrace-ledger-height", standing.ledgerHeight)
+    .header("medtrace-lag", standing.lag)
+    .header("medtrace-integrity-failures", integrityFailures)
+    .send(text);
+}
