@@ -1,6 +1,7 @@
 /** JSON from hostile bytes: strict UTF-8, bounded nesting, errors that name the place and repeat nothing of the input. */
 import { MedtraceError } from "@medtrace/shared/errors";
 import { type Bytes, fromUtf8 } from "@medtrace/shared/model/bytes";
+import { jsonFault, lineAndColumn } from "./json-place.ts";
 
 /** FHIR resources nest about ten deep; this leaves room for contained ones and extensions. */
 export const DEPTH_MAX = 100;
@@ -20,12 +21,12 @@ export function parseJson(bytes: Bytes): unknown {
   const text = decode(bytes);
   try {
     const value: unknown = JSON.parse(text);
-    if (text.includes("__proto__")) refuseProto(value);
+    if (mayNameProto(text)) refuseProto(value);
     return value;
   } catch (error) {
     if (error instanceof MedtraceError) throw error;
     throw new MedtraceError("INPUT_MALFORMED", "this is not JSON", {
-      at: placeOf(error as SyntaxError, text),
+      at: lineAndColumn(text, jsonFault(text)),
       hint: "send one JSON value in UTF-8",
     });
   }
@@ -59,20 +60,15 @@ function checkDepth(bytes: Bytes): void {
   }
 }
 
+/** An escape may hide any of its letters. */
+function mayNameProto(text: string): boolean {
+  return text.includes("__proto__") || text.includes("\\u00");
+}
+
 function refuseProto(value: unknown): void {
   if (typeof value !== "object" || value === null) return;
   if (Object.hasOwn(value, "__proto__")) {
     throw new MedtraceError("INPUT_MALFORMED", "a member must not be named __proto__", { at: "__proto__" });
   }
   for (const member of Object.values(value)) refuseProto(member);
-}
-
-/** Line and column of V8's complaint; its message itself may quote the input. */
-function placeOf(error: SyntaxError, text: string): string {
-  const position = /position (\d+)/.exec(error.message)?.[1];
-  const at = position === undefined ? text.length : Number(position);
-  const before = text.slice(0, at).split("\n");
-  return position === undefined && !/end of JSON/.test(error.message)
-    ? "JSON"
-    : `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
 }
