@@ -70,7 +70,10 @@ export interface Vault extends AsyncDisposable {
 
   /**
    * Remembers receipts; an id that is already there keeps its first receipt. `watermarks` says, per partition, the
-   * offset up to which the event log is known to be covered. Survives `kill -9`.
+   * offset up to which the event log is known to be covered. Seen by {@link receipts} at once. An engine MAY write them
+   * later: after `kill -9` its watermarks then say no more than what was written, and the log has the rest.
+   *
+   * @throws MedtraceError STORAGE_FAILED where storage refuses for longer than can be remembered.
    */
   remember(receipts: readonly Receipt[], watermarks: ReadonlyMap<number, number>): Promise<void>;
 

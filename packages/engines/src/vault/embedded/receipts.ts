@@ -1,10 +1,20 @@
-/** Receipts in a SQLite file of their own: they can be read back from the event log, so a lighter commit will do. */
+/**
+ * Receipts in a SQLite file of their own. They can be read back from the event log, so they are gathered in memory and
+ * written many at a time, in the order of the file: a row for itself costs more than the event it stands for.
+ */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { fromHex } from "@medtrace/shared/model/bytes";
 import type { Receipt } from "@medtrace/shared/ports/vault";
 import { inTransaction, openFile } from "../../sqlite/database.ts";
 
 const WHAT = "receipts";
+/** Writing begins at this many, or once the oldest has waited this long. */
+const GATHERED_MIN = 8_192;
+const WAIT_MS_MAX = 1_000;
+/** Rows of one transaction: others get their turn between two. */
+const SLICE = 1_024;
+/** Where writing fails for long, no more than this is kept. */
+const GATHERED_MAX = 65_536;
 
 const SCHEMA = `
   CREATE TABLE receipt (id BLOB PRIMARY KEY, digest TEXT NOT NULL, institution TEXT NOT NULL,
@@ -16,6 +26,12 @@ export class Receipts implements Disposable {
   readonly #get: StatementSync;
   readonly #add: StatementSync;
   readonly #cover: StatementSync;
+  readonly #gathered = new Map<string, Receipt>();
+  readonly #covered: Map<number, number>;
+  #timer: NodeJS.Timeout | undefined;
+  /** The gathered receipts that are being written, slice by slice, and what they cover once all are. */
+  #writing: { readonly receipts: readonly Receipt[]; done: number; readonly covered: Map<number, number> } | undefined;
+  #next: NodeJS.Immediate | undefined;
 
   constructor(folder: string, pages_max: number | undefined) {
     this.#db = openFile({
@@ -35,32 +51,98 @@ export class Receipts implements Disposable {
     this.#cover = this.#db.prepare(
       "INSERT INTO watermark (partition, covered) VALUES (?, ?) ON CONFLICT DO UPDATE SET covered = max(covered, excluded.covered)",
     );
+    const rows = this.#db.prepare("SELECT partition, covered FROM watermark").all();
+    this.#covered = new Map(rows.map((row) => [row["partition"] as number, row["covered"] as number]));
   }
 
+  /** A receipt in the file is older than one of the same id that waits. */
   find(ids: readonly string[]): ReadonlyMap<string, Receipt> {
     const found = new Map<string, Receipt>();
     for (const id of ids) {
       const row = this.#get.get(fromHex(id)) as Omit<Receipt, "id"> | undefined;
-      if (row !== undefined) found.set(id, { ...row, id });
+      const receipt = row === undefined ? this.#gathered.get(id) : { ...row, id };
+      if (receipt !== undefined) found.set(id, receipt);
     }
     return found;
   }
 
-  remember(receipts: readonly Receipt[], watermarks: Iterable<readonly [number, number]>): void {
-    inTransaction(this.#db, WHAT, () => {
-      for (const { id, digest, institution, partition, offset } of receipts) {
-        this.#add.run(fromHex(id), digest, institution, partition, offset);
-      }
-      for (const [partition, covered] of watermarks) this.#cover.run(partition, covered);
-    });
+  /** @throws MedtraceError STORAGE_FAILED once the file has taken nothing for GATHERED_MAX receipts. */
+  remember(receipts: readonly Receipt[], watermarks: ReadonlyMap<number, number>): void {
+    for (const receipt of receipts) if (!this.#gathered.has(receipt.id)) this.#gathered.set(receipt.id, receipt);
+    for (const [partition, covered] of watermarks) {
+      this.#covered.set(partition, Math.max(covered, this.#covered.get(partition) ?? 0));
+    }
+    if (this.#gathered.size >= GATHERED_MAX) this.flush();
+    else if (this.#gathered.size >= GATHERED_MIN) this.#begin();
+    else this.#timer ??= setTimeout(() => this.#begin(), WAIT_MS_MAX);
   }
 
   watermarks(): ReadonlyMap<number, number> {
-    const rows = this.#db.prepare("SELECT partition, covered FROM watermark ORDER BY partition").all();
-    return new Map(rows.map((row) => [row["partition"] as number, row["covered"] as number]));
+    return new Map([...this.#covered].sort(([a], [b]) => a - b));
+  }
+
+  /** Writes everything that waits, now. */
+  flush(): void {
+    clearImmediate(this.#next);
+    this.#next = undefined;
+    this.#start();
+    while (this.#writing !== undefined) this.#writeSlice();
+    // What came while the first was being written.
+    if (this.#gathered.size > 0) this.flush();
+  }
+
+  #begin(): void {
+    if (this.#next !== undefined) return;
+    this.#start();
+    this.#next = setImmediate(() => this.#step());
+  }
+
+  #start(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#writing ??= {
+      receipts: [...this.#gathered.values()].sort((a, b) => (a.id < b.id ? -1 : 1)),
+      done: 0,
+      covered: new Map(this.#covered),
+    };
+  }
+
+  #step(): void {
+    this.#next = undefined;
+    try {
+      this.#writeSlice();
+    } catch {
+      // Kept, and tried again with what comes: `remember` says so once too much waits.
+      this.#timer ??= setTimeout(() => this.#begin(), WAIT_MS_MAX);
+      return;
+    }
+    if (this.#writing !== undefined) this.#next = setImmediate(() => this.#step());
+    else if (this.#gathered.size > 0) this.#timer ??= setTimeout(() => this.#begin(), WAIT_MS_MAX);
+  }
+
+  #writeSlice(): void {
+    const writing = this.#writing;
+    if (writing === undefined) return;
+    const slice = writing.receipts.slice(writing.done, writing.done + SLICE);
+    const last = writing.done + slice.length === writing.receipts.length;
+    inTransaction(this.#db, WHAT, () => {
+      for (const { id, digest, institution, partition, offset } of slice) {
+        this.#add.run(fromHex(id), digest, institution, partition, offset);
+      }
+      // Only with the last slice does the file hold all that the watermarks speak of.
+      if (last) for (const [partition, covered] of writing.covered) this.#cover.run(partition, covered);
+    });
+    for (const { id } of slice) this.#gathered.delete(id);
+    writing.done += slice.length;
+    if (last) this.#writing = undefined;
   }
 
   [Symbol.dispose](): void {
-    this.#db.close();
+    try {
+      this.flush();
+    } finally {
+      clearTimeout(this.#timer);
+      this.#db.close();
+    }
   }
 }

@@ -1,5 +1,5 @@
 /** The embedded vault: two SQLite files in a folder, one for subjects and keys, one for receipts. */
-import type { DataKeyRequest, IdentifyRequest, KeyProvider, Receipt, Vault } from "@medtrace/shared/ports/vault";
+import type { DataKeyRequest, IdentifyRequest, KeyProvider, Vault } from "@medtrace/shared/ports/vault";
 import { SharedRun } from "../../shared-run.ts";
 import { Receipts } from "./receipts.ts";
 import { Subjects } from "./subjects.ts";
@@ -21,13 +21,6 @@ export async function openEmbeddedVault({ folder, keys, pages_max }: EmbeddedVau
   const keyed = new SharedRun((calls: readonly (readonly DataKeyRequest[])[]) =>
     inOne(calls, (all) => subjects.dataKeys(all)),
   );
-  const noted = new SharedRun((calls: readonly Noted[]) => {
-    receipts.remember(
-      calls.flatMap((call) => call.receipts),
-      calls.flatMap((call) => [...call.watermarks]),
-    );
-    return calls.map(() => undefined);
-  });
   let open = true;
   return {
     identify: async (requests) => subjects.remembered(requests) ?? identified.submit(requests),
@@ -36,22 +29,17 @@ export async function openEmbeddedVault({ folder, keys, pages_max }: EmbeddedVau
     dataKey: async (request) => subjects.dataKey(request),
     erase: async (institution, token) => subjects.erase(institution, token),
     receipts: async (ids) => receipts.find(ids),
-    remember: (made, watermarks) => noted.submit({ receipts: made, watermarks }),
+    remember: async (made, watermarks) => receipts.remember(made, watermarks),
     watermarks: async () => receipts.watermarks(),
     ping: async () => subjects.ping(),
     async [Symbol.asyncDispose]() {
       if (!open) return;
       open = false;
-      for (const run of [identified, keyed, noted]) run.flush();
+      for (const run of [identified, keyed]) run.flush();
       subjects[Symbol.dispose]();
       receipts[Symbol.dispose]();
     },
   };
-}
-
-interface Noted {
-  readonly receipts: readonly Receipt[];
-  readonly watermarks: ReadonlyMap<number, number>;
 }
 
 /** Several calls' items as one call, its results parted again. */
