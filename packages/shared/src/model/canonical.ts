@@ -1,22 +1,30 @@
 /**
  * JSON Canonicalization Scheme, RFC 8785. The canonical bytes of a value are what is hashed, logged and anchored.
  */
-import { utf8 } from "./bytes.ts";
-
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 
 /** Nesting beyond this is refused: the recursion must end before the stack does. */
 export const CANONICAL_DEPTH_MAX = 200;
 
+// ASCII
+const SPACE = 0x20;
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const BRACKET = 0x5b;
+const BACKSLASH = 0x5c;
+const BRACKET_END = 0x5d;
+const BRACE = 0x7b;
+const BRACE_END = 0x7d;
+const TILDE = 0x7e;
+
 /** Up to here, sorting keys by insertion is faster than Array.prototype.sort. */
 const INSERTION_KEYS_MAX = 24;
-/** Members have few names, and those of strangers must not fill memory. */
-const QUOTED_NAMES_MAX = 1_000;
-const QUOTED_NAME_LENGTH_MAX = 64;
-const quotedNames = new Map<string, string>();
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what JSON must escape
-const NEEDS_CARE = /[\u0000-\u001f"\\\ud800-\udfff]/;
+/** Strings up to this length are written byte by byte; for longer ones a call into native code pays. */
+const SHORT_CHARS_MAX = 128;
+const ROOM_BYTES_MIN = 65_536;
+/** What an unusually large value needed is let go again. */
+const ROOM_BYTES_KEPT = 4 * 1_048_576;
 
 /**
  * Canonical text of a JSON value (RFC 8785 section 3.2): no white space, keys sorted by UTF-16 code units, numbers as
@@ -25,61 +33,117 @@ const NEEDS_CARE = /[\u0000-\u001f"\\\ud800-\udfff]/;
  * @throws TypeError for NaN, Infinity, a lone surrogate, nesting over CANONICAL_DEPTH_MAX, or a value that is not JSON.
  */
 export function canonicalText(value: Json): string {
-  return write(value, 0);
+  return written(value).toString("utf8");
 }
 
 /** UTF-8 bytes of {@link canonicalText}. */
 export function canonicalBytes(value: Json): Uint8Array {
-  return utf8(canonicalText(value));
+  return Buffer.from(written(value));
 }
 
-function write(value: Json | undefined, depth: number): string {
+// Writing is synchronous, so one buffer serves every value: strings joined piece by piece cost three times as much.
+let room = Buffer.allocUnsafe(ROOM_BYTES_MIN);
+let end = 0;
+
+/** The canonical bytes, until the next value is written. */
+function written(value: Json): Buffer {
+  end = 0;
+  write(value, 0);
+  const bytes = room.subarray(0, end);
+  if (room.length > ROOM_BYTES_KEPT) room = Buffer.allocUnsafe(ROOM_BYTES_MIN);
+  return bytes;
+}
+
+function need(bytes: number): void {
+  if (end + bytes <= room.length) return;
+  const larger = Buffer.allocUnsafe(Math.max(2 * room.length, end + bytes));
+  room.copy(larger, 0, 0, end);
+  room = larger;
+}
+
+function write(value: Json | undefined, depth: number): void {
   switch (typeof value) {
     case "string":
-      return writeString(value);
+      writeString(value);
+      return;
     case "number":
       if (!Number.isFinite(value)) throw new TypeError(`not a JSON number: ${value}`);
       // For finite numbers this is what JSON.stringify gives, -0 included.
-      return String(value);
+      writeAscii(String(value));
+      return;
     case "boolean":
-      return value ? "true" : "false";
+      writeAscii(value ? "true" : "false");
+      return;
     case "object":
-      if (value === null) return "null";
-      if (depth >= CANONICAL_DEPTH_MAX) throw new TypeError(`nested deeper than ${CANONICAL_DEPTH_MAX}`);
-      return Array.isArray(value)
-        ? writeArray(value, depth + 1)
-        : writeObject(value as { readonly [key: string]: Json | undefined }, depth + 1);
+      if (value === null) writeAscii("null");
+      else if (depth >= CANONICAL_DEPTH_MAX) throw new TypeError(`nested deeper than ${CANONICAL_DEPTH_MAX}`);
+      else if (Array.isArray(value)) writeArray(value, depth + 1);
+      else writeObject(value as { readonly [key: string]: Json | undefined }, depth + 1);
+      return;
     default:
       throw new TypeError(`not a JSON value: ${typeof value}`);
   }
 }
 
-function writeString(text: string): string {
-  if (!NEEDS_CARE.test(text)) return `"${text}"`;
+function writeByte(byte: number): void {
+  if (end === room.length) need(1);
+  room[end++] = byte;
+}
+
+function writeAscii(text: string): void {
+  need(text.length);
+  end += room.write(text, end, "latin1");
+}
+
+function writeString(text: string): void {
+  if (text.length <= SHORT_CHARS_MAX && writePlain(text)) return;
   if (!text.isWellFormed()) throw new TypeError("a string with a lone surrogate has no UTF-8 form");
-  return JSON.stringify(text);
+  // Of well-formed strings, JSON.stringify gives what section 3.2.2.2 asks for.
+  const quoted = JSON.stringify(text);
+  need(3 * quoted.length);
+  end += room.write(quoted, end, "utf8");
 }
 
-function writeArray(items: readonly Json[], depth: number): string {
-  let out = "[";
-  for (let i = 0; i < items.length; i++) {
-    if (i > 0) out += ",";
-    out += write(items[i], depth);
+/** Writes a string of ASCII that needs no escape; gives false, having written nothing, for any other. */
+function writePlain(text: string): boolean {
+  need(text.length + 2);
+  const bytes = room;
+  let at = end;
+  bytes[at++] = QUOTE;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < SPACE || code > TILDE || code === QUOTE || code === BACKSLASH) return false;
+    bytes[at++] = code;
   }
-  return `${out}]`;
+  bytes[at++] = QUOTE;
+  end = at;
+  return true;
 }
 
-function writeObject(object: { readonly [key: string]: Json | undefined }, depth: number): string {
+function writeArray(items: readonly Json[], depth: number): void {
+  writeByte(BRACKET);
+  for (let i = 0; i < items.length; i++) {
+    if (i > 0) writeByte(COMMA);
+    write(items[i], depth);
+  }
+  writeByte(BRACKET_END);
+}
+
+function writeObject(object: { readonly [key: string]: Json | undefined }, depth: number): void {
   const prototype = Object.getPrototypeOf(object) as unknown;
   if (prototype !== Object.prototype && prototype !== null) throw new TypeError("not a JSON value: no plain object");
-  let out = "{";
+  writeByte(BRACE);
+  let first = true;
   for (const key of sorted(Object.keys(object))) {
     const member = object[key];
     if (member === undefined) continue;
-    if (out.length > 1) out += ",";
-    out += writeName(key) + write(member, depth);
+    if (!first) writeByte(COMMA);
+    first = false;
+    writeString(key);
+    writeByte(COLON);
+    write(member, depth);
   }
-  return `${out}}`;
+  writeByte(BRACE_END);
 }
 
 /** By UTF-16 code units, as RFC 8785 section 3.2.3 asks; both ways of comparing below do that. */
@@ -92,13 +156,4 @@ function sorted(keys: string[]): string[] {
     keys[at] = key;
   }
   return keys;
-}
-
-/** A member's name and colon; kept, since few names make up nearly all. */
-function writeName(name: string): string {
-  const known = quotedNames.get(name);
-  if (known !== undefined) return known;
-  const quoted = `${writeString(name)}:`;
-  if (name.length <= QUOTED_NAME_LENGTH_MAX && quotedNames.size < QUOTED_NAMES_MAX) quotedNames.set(name, quoted);
-  return quoted;
 }
