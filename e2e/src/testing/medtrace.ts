@@ -1,12 +1,14 @@
 /** Runs the real program: `medtrace …` as child processes, each on a data folder and ports of its own. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-const MAIN = join(import.meta.dirname, "../../../packages/cli/src/main.ts");
+const ROOT = join(import.meta.dirname, "../../..");
+const MAIN = join(ROOT, "packages/cli/src/main.ts");
 const START_MS_MAX = 60_000;
 
 export interface Ran {
@@ -57,6 +59,12 @@ export interface Started extends AsyncDisposable {
   stop(): Promise<number>;
 }
 
+/** What `npm start` runs after `node`. */
+function startArguments(): readonly string[] {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { scripts: { start: string } };
+  return scripts.start.split(" ").slice(1);
+}
+
 /** Starts the embedded medtrace on a data folder, on free ports, and waits until it is ready. */
 export async function start(data: string, extra: Readonly<Record<string, string>> = {}): Promise<Started> {
   const own = {
@@ -66,7 +74,8 @@ export async function start(data: string, extra: Readonly<Record<string, string>
     LEDGER_WRITER_PORT: "0",
     QUERY_PORT: "0",
   };
-  const child = spawn(process.execPath, [MAIN, "start", "--json"], {
+  const child = spawn(process.execPath, [...startArguments(), "--json"], {
+    cwd: ROOT,
     env: { ...process.env, NO_COLOR: "1", ...own, ...extra },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -1,12 +1,42 @@
-/** Merkle trees of RFC 6962 section 2.1 with SHA-256 (WebCrypto). Hashes are lower-case hex. */
+/** Merkle trees of RFC 6962 section 2.1 with SHA-256. Hashes are lower-case hex. */
 
 const LEAF = 0x00;
 const NODE = 0x01;
 const MEMORY_MAX = 200_000;
 const encoder = new TextEncoder();
 
-/** SHA-256 (FIPS 180-4) of one prefix byte and these bytes. */
-async function prefixed(prefix: number, ...parts: readonly Uint8Array[]): Promise<string> {
+/** SHA-256 (FIPS 180-4), hex. */
+export type Sha256 = (bytes: Uint8Array<ArrayBuffer>) => string | Promise<string>;
+
+/** As WebCrypto has it, in browsers and in Node. */
+export const sha256: Sha256 = async (bytes) => toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
+
+/** Hashes of a tree: a leaf can never be taken for an inner node, nor the other way round. */
+export interface TreeHash {
+  /** SHA-256(0x00 || UTF-8 of the text). */
+  leafHash(text: string): string | Promise<string>;
+  /** SHA-256(0x01 || left || right). */
+  nodeHash(left: string, right: string): string | Promise<string>;
+}
+
+/** Remembers the nodes that it hashed: events of one batch share most of their paths. */
+export function treeHash(digest: Sha256 = sha256): TreeHash {
+  const memory = new Map<string, string | Promise<string>>();
+  return {
+    leafHash: (text) => digest(joined(LEAF, encoder.encode(text))),
+    nodeHash: (left, right) => {
+      const key = left + right;
+      const known = memory.get(key);
+      if (known !== undefined) return known;
+      if (memory.size >= MEMORY_MAX) memory.clear();
+      const made = digest(joined(NODE, fromHex(left), fromHex(right)));
+      memory.set(key, made);
+      return made;
+    },
+  };
+}
+
+function joined(prefix: number, ...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 1));
   bytes[0] = prefix;
   let end = 1;
@@ -14,32 +44,7 @@ async function prefixed(prefix: number, ...parts: readonly Uint8Array[]): Promis
     bytes.set(part, end);
     end += part.length;
   }
-  return sha256(bytes);
-}
-
-export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
-}
-
-/** SHA-256(0x00 || UTF-8 of the text): a leaf can never be taken for an inner node, nor the other way round. */
-export function leafHash(text: string): Promise<string> {
-  return prefixed(LEAF, encoder.encode(text));
-}
-
-export type NodeHash = (left: string, right: string) => Promise<string>;
-
-/** SHA-256(0x01 || left || right). Remembers what it hashed: events of one batch share most of their paths. */
-export function nodeHasher(): NodeHash {
-  const memory = new Map<string, Promise<string>>();
-  return (left, right) => {
-    const key = left + right;
-    const known = memory.get(key);
-    if (known !== undefined) return known;
-    if (memory.size >= MEMORY_MAX) memory.clear();
-    const made = prefixed(NODE, fromHex(left), fromHex(right));
-    memory.set(key, made);
-    return made;
-  };
+  return bytes;
 }
 
 /**
@@ -51,7 +56,7 @@ export async function rootOfPath(
   index: number,
   size: number,
   path: readonly string[],
-  nodeHash: NodeHash,
+  hash: TreeHash,
 ): Promise<string | undefined> {
   if (index >= size) return undefined;
   let fn = index;
@@ -60,13 +65,13 @@ export async function rootOfPath(
   for (const p of path) {
     if (sn === 0) return undefined;
     if (fn % 2 === 1 || fn === sn) {
-      r = await nodeHash(p, r);
+      r = await hash.nodeHash(p, r);
       while (fn % 2 === 0 && fn !== 0) {
         fn = Math.floor(fn / 2);
         sn = Math.floor(sn / 2);
       }
     } else {
-      r = await nodeHash(r, p);
+      r = await hash.nodeHash(r, p);
     }
     fn = Math.floor(fn / 2);
     sn = Math.floor(sn / 2);

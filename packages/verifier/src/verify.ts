@@ -12,7 +12,7 @@ import {
   readEvidence,
   readFacts,
 } from "./evidence.ts";
-import { leafHash, type NodeHash, nodeHasher, rootOfPath } from "./merkle.ts";
+import { rootOfPath, type Sha256, type TreeHash, treeHash } from "./merkle.ts";
 import { type Checkpoint, readCheckpoint } from "./note.ts";
 import { proofs, trusts, UNCHECKED } from "./report.ts";
 import { checkSignatures, type TrustOptions } from "./signatures.ts";
@@ -23,12 +23,17 @@ import { type CheckpointFacts, type EventVerdict, Fault, type Outcome, type Verd
 const NO_HASH = "0".repeat(64);
 const TOGETHER = 1_000;
 
+export interface VerifyOptions extends TrustOptions {
+  /** By default WebCrypto's; where there is a faster one, the many small hashes of the trees go through it. */
+  readonly sha256?: Sha256;
+}
+
 /**
  * Verifies an evidence file without asking anyone. Never throws: whatever the file holds ends in a verdict.
  *
  * @param file text of the file, or its bytes (then its UTF-8 is checked as well).
  */
-export async function verifyEvidence(file: string | Uint8Array, options: TrustOptions = {}): Promise<Verdict> {
+export async function verifyEvidence(file: string | Uint8Array, options: VerifyOptions = {}): Promise<Verdict> {
   const trail = new Trail();
   const exact = "the file holds what the format names and nothing else";
   const evidence = await trail.check("format", "the file", exact, () => readEvidence(file));
@@ -51,7 +56,7 @@ interface Found {
   readonly checkpoint: CheckpointFacts;
 }
 
-async function checkEvidence(trail: Trail, evidence: Evidence, options: TrustOptions): Promise<Found | undefined> {
+async function checkEvidence(trail: Trail, evidence: Evidence, options: VerifyOptions): Promise<Found | undefined> {
   const { ledger } = evidence;
   const at = "ledger.checkpoint";
   const says = "a signed note of origin, number of blocks and root";
@@ -59,11 +64,11 @@ async function checkEvidence(trail: Trail, evidence: Evidence, options: TrustOpt
   if (note === undefined) return undefined;
   const checkpoint = await checkSignatures(trail, ledger.key, note, options);
   const signed = trail.outcome;
-  const nodeHash = nodeHasher();
+  const hash = treeHash(options.sha256);
   const blocks: BlockState[] = [];
-  for (const i of ledger.blocks.keys()) blocks.push(await checkBlock(trail, ledger.blocks, i, note, nodeHash));
+  for (const i of ledger.blocks.keys()) blocks.push(await checkBlock(trail, ledger.blocks, i, note, hash));
   const batches = await checkBatches(trail, evidence.batches, blocks, signed);
-  const events = await checkEvents(trail, evidence, batches, nodeHash);
+  const events = await checkEvents(trail, evidence, batches, hash);
   await checkNothingIsSpare(trail, evidence, blocks, batches);
   return { events, checkpoint };
 }
@@ -79,7 +84,7 @@ async function checkBlock(
   blocks: Evidence["ledger"]["blocks"],
   index: number,
   note: Checkpoint,
-  nodeHash: NodeHash,
+  hash: TreeHash,
 ): Promise<BlockState> {
   const own = new Trail();
   const at = `ledger.blocks[${index}].block`;
@@ -88,7 +93,7 @@ async function checkBlock(
   if (value !== undefined) {
     await own.check("block-in-log", at, "the checkpoint's tree holds this block at its number", async () => {
       const { number } = readBlockNumber(value, at);
-      if ((await rootOfPath(await leafHash(text), number, note.size, path, nodeHash)) === note.root) return;
+      if ((await rootOfPath(await hash.leafHash(text), number, note.size, path, hash)) === note.root) return;
       throw new Fault(at, "the block and its path do not lead to the checkpoint's root: one of the three was altered");
     });
   }
@@ -171,13 +176,13 @@ async function checkEvents(
   trail: Trail,
   evidence: Evidence,
   states: readonly BatchState[],
-  nodeHash: NodeHash,
+  hash: TreeHash,
 ): Promise<readonly EventVerdict[]> {
   const events: EventVerdict[] = [];
   for (let start = 0; start < evidence.events.length; start += TOGETHER) {
     const some = evidence.events.slice(start, start + TOGETHER);
     const checked = some.map((event, i) =>
-      checkEvent(event, `events[${start + i}]`, evidence.batches[event.batch], states[event.batch], nodeHash),
+      checkEvent(event, `events[${start + i}]`, evidence.batches[event.batch], states[event.batch], hash),
     );
     for (const { event, own } of await Promise.all(checked)) {
       trail.join(own);
@@ -196,14 +201,14 @@ async function checkEvent(
   at: string,
   anchored: Anchored | undefined,
   state: BatchState | undefined,
-  nodeHash: NodeHash,
+  hash: TreeHash,
 ): Promise<{ event: EventVerdict; own: Trail }> {
   const own = new Trail();
   const text = `${at}.event`;
   await own.check("event-in-batch", at, "the batch's root commits to this very text at this index", async () => {
     if (anchored === undefined) throw new Fault(`${at}.batch`, `the file has no batch ${entry.batch}`);
     const { count, root } = anchored.batch;
-    if ((await rootOfPath(await leafHash(entry.event), entry.index, count, entry.path, nodeHash)) === root) return;
+    if ((await rootOfPath(await hash.leafHash(entry.event), entry.index, count, entry.path, hash)) === root) return;
     throw new Fault(at, `event, index and path do not lead to the root of batches[${entry.batch}]: one was altered`);
   });
   const value = await own.check("event-text", text, "canonical JSON", () => parseCanonical(entry.event, text));

@@ -1,5 +1,6 @@
 /** Evidence files: verified events with their audit paths, batches, and the ledger's proof of these. */
 
+import { hash } from "node:crypto";
 import { MedtraceError } from "@medtrace/shared/errors";
 import { type BatchRef, batchId } from "@medtrace/shared/model/batch";
 import { fromUtf8, hex } from "@medtrace/shared/model/bytes";
@@ -21,7 +22,12 @@ import type { VerifiedEvent } from "./verified.ts";
  */
 export async function evidenceText(ctx: QueryContext, events: readonly VerifiedEvent[]): Promise<string> {
   const text = JSON.stringify(await evidenceOf(ctx, events));
-  const verdict = await verifyEvidence(text, { trust: [await ctx.ledger.trustAnchor()], requireTrust: true });
+  const trust = [await ctx.ledger.trustAnchor()];
+  const verdict = await verifyEvidence(text, {
+    trust,
+    requireTrust: true,
+    sha256: (bytes) => hash("sha256", bytes, "hex"),
+  });
   if (verdict.verdict === "proven") return text;
   throw new MedtraceError("INTEGRITY", `the evidence would not be proven: ${verdict.reasons[0] ?? "no reason"}`, {
     hint: "run medtrace fsck; docs/runbooks/integrity.md",

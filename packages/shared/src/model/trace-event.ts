@@ -2,8 +2,8 @@
  * Trace event, format version 1: one normalised use of medical data. Its canonical bytes (RFC 8785) are the event
  * log record's value and the leaf's data. Everything here is clear; what identifies a person is inside `sealed`.
  */
-import { base64url, sha256Hex, utf8 } from "./bytes.ts";
-import { canonicalText, type Json } from "./canonical.ts";
+import { base64url, sha256Hex } from "./bytes.ts";
+import { canonicalBytes, canonicalText, type Json } from "./canonical.ts";
 
 export const TRACE_EVENT_FORMAT = 1;
 
@@ -154,7 +154,7 @@ export function eventId(institution: string, system: string, message: string, in
 
 /** Canonical bytes of an event: what is logged, hashed and anchored. */
 export function eventBytes(event: TraceEvent): Uint8Array {
-  return utf8(canonicalText(event as unknown as Json));
+  return canonicalBytes(event as unknown as Json);
 }
 
 /** The record id that stands for a patient wherever a source names the Patient resource. */

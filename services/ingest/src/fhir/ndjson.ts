@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { hasCode, MedtraceError } from "@medtrace/shared/errors";
 import type { Draft, Intake, MappingContext, Receipted } from "../normalise/draft.ts";
+import { mapInTurns } from "../turns.ts";
 import { parseJson } from "./json.ts";
 import { draftOfResource } from "./resource.ts";
 
@@ -69,31 +70,44 @@ export async function* takeNdjson(
   limits: NdjsonLimits = NDJSON_LIMITS,
 ): AsyncGenerator<readonly LineResult[]> {
   let waiting: Line[] = [];
-  // One call is under way while the next lines are read and mapped.
+  // One call is under way while the next lines are read and mapped; never two, so that the lines keep their order.
   let underWay: Promise<readonly LineResult[]> | undefined;
   for await (const lines of splitLines(chunks, limits.lineBytesMax)) {
     for (const line of lines) if (line.bytes === undefined || !isBlank(line.bytes)) waiting.push(line);
     while (waiting.length >= limits.linesPerCall) {
-      const call = takeLines(waiting.slice(0, limits.linesPerCall), intake, context, limits);
+      const mapped = await mapLines(waiting.slice(0, limits.linesPerCall), context, limits);
       waiting = waiting.slice(limits.linesPerCall);
-      // Whoever fails here has failed for every line: nothing may go unhandled.
-      call.catch(() => {});
       if (underWay !== undefined) yield await underWay;
-      underWay = call;
+      underWay = takeMapped(mapped, intake, context, limits);
+      // Whoever fails here has failed for every line: nothing may go unhandled.
+      underWay.catch(() => {});
     }
   }
+  const mapped = await mapLines(waiting, context, limits);
   if (underWay !== undefined) yield await underWay;
-  if (waiting.length > 0) yield await takeLines(waiting, intake, context, limits);
+  if (waiting.length > 0) yield await takeMapped(mapped, intake, context, limits);
 }
 
-async function takeLines(
+interface MappedLine {
+  readonly number: number;
+  readonly draft: Draft | MedtraceError;
+}
+
+async function mapLines(
   lines: readonly Line[],
+  context: MappingContext,
+  limits: NdjsonLimits,
+): Promise<readonly MappedLine[]> {
+  return mapInTurns(lines, (line) => ({ number: line.number, draft: mapLine(line, context, limits) }));
+}
+
+async function takeMapped(
+  mapped: readonly MappedLine[],
   intake: Intake,
   context: MappingContext,
   limits: NdjsonLimits,
 ): Promise<readonly LineResult[]> {
-  const mapped = lines.map((line) => mapLine(line, context, limits));
-  const drafts = mapped.filter((draft): draft is Draft => !(draft instanceof MedtraceError));
+  const drafts = mapped.map(({ draft }) => draft).filter((draft): draft is Draft => !(draft instanceof MedtraceError));
   let receipts: readonly Receipted[] = [];
   let failure: MedtraceError | undefined;
   try {
@@ -103,8 +117,7 @@ async function takeLines(
     failure = error;
   }
   let at = 0;
-  return mapped.map((draft, i) => {
-    const { number } = lines[i] as Line;
+  return mapped.map(({ number, draft }) => {
     if (draft instanceof MedtraceError) return refused(number, draft);
     const receipt = receipts[at++];
     if (receipt === undefined) return refused(number, failure as MedtraceError);

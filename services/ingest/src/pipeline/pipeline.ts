@@ -8,6 +8,7 @@ import { eventBytes, eventId } from "@medtrace/shared/model/trace-event";
 import type { EventLog } from "@medtrace/shared/ports/event-log";
 import type { KeyProvider, Receipt, Subject, Vault } from "@medtrace/shared/ports/vault";
 import type { Draft, Intake, Receipted } from "../normalise/draft.ts";
+import { mapInTurns } from "../turns.ts";
 import { sealingSubject, traceEvent } from "./event.ts";
 import { randomSource } from "./random.ts";
 import { createVeil } from "./veil.ts";
@@ -42,7 +43,7 @@ export function createPipeline(parts: PipelineParts): Intake {
     const subjects = await identify(parts.vault, institution, items);
     const dataKeys = await parts.vault.dataKeys(subjects.map((own) => ({ institution, token: sealingSubject(own) })));
     const received = traceTimeOf(parts.now_ms());
-    const records = items.map(({ draft, id, digest }, i) => {
+    const records = await mapInTurns(items, ({ draft, id, digest }, i) => {
       const own = subjects[i] ?? [];
       const secrets = draft.persons.flatMap((person) => person.identifiers.map((identifier) => identifier.value));
       const veil = createVeil(institution, secrets, (text) => hex(parts.keys.digest(institution, Buffer.from(text))));

@@ -7,7 +7,6 @@ import type { EventLog, LogPosition, LogRecord } from "@medtrace/shared/ports/ev
 import { SharedRun } from "../../shared-run.ts";
 import { tryLock } from "../../sqlite/lock.ts";
 import { Store } from "./store.ts";
-import { Tail } from "./tail.ts";
 
 export interface EmbeddedEventLogOptions {
   readonly folder: string;
@@ -22,8 +21,6 @@ export interface EmbeddedEventLogOptions {
 
 export const VALUE_BYTES_MAX = 1_048_576;
 const BACKLOG_BYTES_MAX = 64 * 1_048_576;
-/** Value bytes of each partition that stay in memory. */
-const TAIL_BYTES_MAX = 1_048_576;
 const POLL_MS = 25;
 const LOCK_POLL_MS = 100;
 
@@ -45,7 +42,6 @@ class EmbeddedEventLog implements EventLog {
   readonly #backlogBytesMax: number;
   readonly #closing = new AbortController();
   readonly #commits = new SharedRun<readonly LogRecord[], readonly LogPosition[]>((appends) => this.#commit(appends));
-  readonly #tail = new Tail(TAIL_BYTES_MAX);
   #waitingBytes = 0;
   #grown = Promise.withResolvers<void>();
 
@@ -77,9 +73,6 @@ class EmbeddedEventLog implements EventLog {
       records.map(({ key, value }) => ({ partition: this.#partitionOf(key), value })),
     );
     const positions = this.#store.append(placed);
-    placed.forEach(({ partition, value }, i) => {
-      this.#tail.add({ partition, offset: (positions[i] as LogPosition).offset, value });
-    });
     this.#grown.resolve();
     this.#grown = Promise.withResolvers();
     let from = 0;
@@ -94,7 +87,7 @@ class EmbeddedEventLog implements EventLog {
   }
 
   async read(...[partition, offset, limits]: Parameters<EventLog["read"]>): ReturnType<EventLog["read"]> {
-    return this.#tail.read(partition, offset, limits) ?? this.#store.read(partition, offset, limits);
+    return this.#store.read(partition, offset, limits);
   }
 
   async ranges(): ReturnType<EventLog["ranges"]> {

@@ -28,6 +28,8 @@ export class Store {
   readonly db: DatabaseSync;
   readonly key: SigningKey;
   readonly #verify: (note: string) => LogCheckpoint;
+  /** The checkpoint that was read last: while the ledger rests, all proofs lead to it. */
+  #vouched: { readonly note: string; readonly checkpoint: LogCheckpoint } | undefined;
   readonly #statements: Readonly<Record<keyof typeof SQL, StatementSync>>;
 
   constructor(db: DatabaseSync, key: SigningKey) {
@@ -92,7 +94,12 @@ export class Store {
   /** Checkpoint of a stored block, its signature checked; @throws MedtraceError INTEGRITY. */
   checkpointOf(stored: StoredBlock): LogCheckpoint {
     const at = `block ${stored.number}`;
-    const checkpoint = readOr(at, "its checkpoint cannot be read", () => this.#verify(stored.checkpoint));
+    const note = stored.checkpoint;
+    const checkpoint =
+      note === this.#vouched?.note
+        ? this.#vouched.checkpoint
+        : readOr(at, "its checkpoint cannot be read", () => this.#verify(note));
+    this.#vouched = { note, checkpoint };
     if (checkpoint.origin === this.key.verifier.name && checkpoint.size === stored.number + 1) return checkpoint;
     throw new MedtraceError("INTEGRITY", `block ${stored.number} has the checkpoint of another`, { at });
   }

@@ -10,9 +10,9 @@ import { inTransaction, openFile } from "../../sqlite/database.ts";
 const WHAT = "receipts";
 /** Writing begins at this many, or once the oldest has waited this long. */
 const GATHERED_MIN = 8_192;
-const WAIT_MS_MAX = 1_000;
+const WAIT_MS_MAX = 5_000;
 /** Rows of one transaction: others get their turn between two. */
-const SLICE = 1_024;
+const SLICE = 512;
 /** Where writing fails for long, no more than this is kept. */
 const GATHERED_MAX = 65_536;
 
