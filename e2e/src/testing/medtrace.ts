@@ -65,8 +65,12 @@ function startArguments(): readonly string[] {
   return scripts.start.split(" ").slice(1);
 }
 
-/** Starts the embedded medtrace on a data folder, on free ports, and waits until it is ready. */
-export async function start(data: string, extra: Readonly<Record<string, string>> = {}): Promise<Started> {
+/** Starts medtrace on a data folder, on free ports, and waits until it is ready. */
+export async function start(
+  data: string,
+  extra: Readonly<Record<string, string>> = {},
+  args: readonly string[] = [],
+): Promise<Started> {
   const own = {
     MEDTRACE_DATA: data,
     INGEST_PORT: "0",
@@ -74,7 +78,7 @@ export async function start(data: string, extra: Readonly<Record<string, string>
     LEDGER_WRITER_PORT: "0",
     QUERY_PORT: "0",
   };
-  const child = spawn(process.execPath, [...startArguments(), "--json"], {
+  const child = spawn(process.execPath, [...startArguments(), "--json", ...args], {
     cwd: ROOT,
     env: { ...process.env, NO_COLOR: "1", ...own, ...extra },
     stdio: ["ignore", "pipe", "pipe"],
@@ -133,7 +137,8 @@ export async function getJson(url: string, bearer: string): Promise<{ status: nu
 export async function settled(started: Started, bearer: string, events: number, ms_max = 120_000): Promise<void> {
   const until = Date.now() + ms_max;
   for (;;) {
-    const { body } = await getJson(`${started.places.query}/v1/integrity`, bearer);
+    // A service that was killed may not be back yet.
+    const { body } = await getJson(`${started.places.query}/v1/integrity`, bearer).catch(() => ({ body: {} as never }));
     const counts = body["counts"] as { leaves?: number } | undefined;
     if ((counts?.leaves ?? 0) >= events) return;
     if (Date.now() > until) throw new Error(`still not projected: ${JSON.stringify(body)}`);

@@ -19,7 +19,8 @@ import type { Logger } from "@medtrace/service-kit/log";
 import type { Environment } from "@medtrace/shared/config";
 import { takeFolderLock } from "./folder-lock.ts";
 
-export interface Embedded {
+/** Where a started medtrace is. */
+export interface Places {
   readonly data: string;
   readonly ingest: string;
   readonly mllp: string;
@@ -35,7 +36,7 @@ export interface Embedded {
  *
  * @throws MedtraceError CONFIGURATION, LOCKED (another process holds the data folder), or INTEGRITY.
  */
-export async function startEmbedded(env: Environment, logOf: (service: string) => Logger): Promise<Embedded> {
+export async function startEmbedded(env: Environment, logOf: (service: string) => Logger): Promise<Places> {
   const settings = { ingest: ingestSettings(env), writer: ledgerWriterSettings(env), query: querySettings(env) };
   const { engines, auth } = settings.ingest;
   await mkdir(engines.data, { recursive: true, mode: 0o700 });
