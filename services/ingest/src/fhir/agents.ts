@@ -9,31 +9,35 @@ import type { Sealing } from "./sealed.ts";
 import { hasText } from "./sealed.ts";
 
 /** What an agent is, by the resource type of its reference. */
-const KIND_OF_TYPE: Readonly<Record<string, AgentKind>> = {
-  Practitioner: "person",
-  PractitionerRole: "person",
-  RelatedPerson: "person",
-  Person: "person",
-  Patient: "subject",
-  Device: "device",
-  Organization: "institution",
-  Endpoint: "software",
-};
+const KIND_OF_TYPE: ReadonlyMap<string, AgentKind> = new Map(
+  Object.entries<AgentKind>({
+    Practitioner: "person",
+    PractitionerRole: "person",
+    RelatedPerson: "person",
+    Person: "person",
+    Patient: "subject",
+    Device: "device",
+    Organization: "institution",
+    Endpoint: "software",
+  }),
+);
 
 /** What an agent is, by its type code: DICOM audit roles and BALP's v3 participation types. */
-const KIND_OF_CODE: Readonly<Record<string, AgentKind>> = {
-  "110150": "software",
-  "110151": "software",
-  "110152": "software",
-  "110153": "software",
-  AUT: "person",
-  CST: "institution",
-  DEV: "device",
-  INF: "person",
-  IRCP: "person",
-  PATSUBJ: "subject",
-  humanuser: "person",
-};
+const KIND_OF_CODE: ReadonlyMap<string, AgentKind> = new Map(
+  Object.entries<AgentKind>({
+    "110150": "software",
+    "110151": "software",
+    "110152": "software",
+    "110153": "software",
+    AUT: "person",
+    CST: "institution",
+    DEV: "device",
+    INF: "person",
+    IRCP: "person",
+    PATSUBJ: "subject",
+    humanuser: "person",
+  }),
+);
 
 export interface AgentParts {
   readonly context: MappingContext;
@@ -68,8 +72,8 @@ export function agentOf(
     return { id: { person: place }, kind: "subject", roles, ...(requestor ? { requestor } : {}) };
   }
   const target = references.target(who, `${at}.who`);
-  const byCode = roles.map((code) => KIND_OF_CODE[code]).find((kind) => kind !== undefined);
-  const kind = KIND_OF_TYPE[target?.type ?? ""] ?? byCode ?? (requestor ? "person" : "unknown");
+  const byCode = roles.map((code) => KIND_OF_CODE.get(code)).find((kind) => kind !== undefined);
+  const kind = KIND_OF_TYPE.get(target?.type ?? "") ?? byCode ?? (requestor ? "person" : "unknown");
   const type = target?.type ?? (who === undefined ? undefined : text(who, "type", `${at}.who`)) ?? "Agent";
   const id =
     target?.id ??

@@ -12,31 +12,38 @@ import { Sealing } from "./sealed.ts";
 
 const AT = "AuditEvent";
 
-const KIND_OF_ACTION: Readonly<Record<string, ActivityKind>> = {
-  C: "create",
-  R: "read",
-  U: "update",
-  D: "delete",
-  E: "execute",
-};
+/** A map, as every table that a sender's codes are looked up in: `constructor` is a member of plain objects. */
+const KIND_OF_ACTION: ReadonlyMap<string, ActivityKind> = new Map(
+  Object.entries<ActivityKind>({
+    C: "create",
+    R: "read",
+    U: "update",
+    D: "delete",
+    E: "execute",
+  }),
+);
 
 /** Where `action` is absent: the restful interaction (code system restful-interaction). */
-const KIND_OF_INTERACTION: Readonly<Record<string, ActivityKind>> = {
-  create: "create",
-  read: "read",
-  vread: "read",
-  "history-instance": "read",
-  update: "update",
-  patch: "update",
-  delete: "delete",
-};
+const KIND_OF_INTERACTION: ReadonlyMap<string, ActivityKind> = new Map(
+  Object.entries<ActivityKind>({
+    create: "create",
+    read: "read",
+    vread: "read",
+    "history-instance": "read",
+    update: "update",
+    patch: "update",
+    delete: "delete",
+  }),
+);
 
-const OUTCOMES: Readonly<Record<string, Outcome>> = {
-  "0": "success",
-  "4": "minor-failure",
-  "8": "serious-failure",
-  "12": "major-failure",
-};
+const OUTCOMES: ReadonlyMap<string, Outcome> = new Map(
+  Object.entries<Outcome>({
+    "0": "success",
+    "4": "minor-failure",
+    "8": "serious-failure",
+    "12": "major-failure",
+  }),
+);
 
 const ROLE_OF_KIND: Readonly<Partial<Record<ActivityKind, RecordRole>>> = {
   create: "generated",
@@ -118,8 +125,8 @@ export function draftOfAuditEvent(
 
 function outcomeOf(code: string | undefined, flags: Set<string>): Outcome {
   if (code === undefined) flags.add("fhir:missing-outcome");
-  else if (OUTCOMES[code] === undefined) flags.add("fhir:unknown-outcome");
-  return OUTCOMES[code ?? "0"] ?? "success";
+  else if (OUTCOMES.get(code) === undefined) flags.add("fhir:unknown-outcome");
+  return OUTCOMES.get(code ?? "0") ?? "success";
 }
 
 function requiredTime(resource: Element, name: string): TraceTime {
@@ -149,10 +156,10 @@ function kindOf(
   flags: Set<string>,
 ): ActivityKind {
   if ([type, ...subtypes].some(({ code }) => DISCLOSURES.has(code))) return "disclose";
-  const stated = KIND_OF_ACTION[action ?? ""];
+  const stated = KIND_OF_ACTION.get(action ?? "");
   if (stated !== undefined) return stated;
   flags.add(action === undefined ? "fhir:missing-action" : "fhir:unknown-action");
-  return subtypes.map(({ code }) => KIND_OF_INTERACTION[code]).find((kind) => kind !== undefined) ?? "execute";
+  return subtypes.map(({ code }) => KIND_OF_INTERACTION.get(code)).find((kind) => kind !== undefined) ?? "execute";
 }
 
 function agentsOf(elements: readonly Element[], parts: AgentParts, flags: Set<string>): DraftAgent[] {

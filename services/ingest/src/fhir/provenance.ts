@@ -12,13 +12,15 @@ import { Sealing } from "./sealed.ts";
 const AT = "Provenance";
 
 /** provenance-entity-role to the record's role. */
-const ROLE_OF_ENTITY: Readonly<Record<string, RecordRole>> = {
-  derivation: "source",
-  source: "source",
-  revision: "revision",
-  quotation: "quotation",
-  removal: "invalidated",
-};
+const ROLE_OF_ENTITY: ReadonlyMap<string, RecordRole> = new Map(
+  Object.entries<RecordRole>({
+    derivation: "source",
+    source: "source",
+    revision: "revision",
+    quotation: "quotation",
+    removal: "invalidated",
+  }),
+);
 
 /**
  * The draft of a Provenance: targets were generated, entities used as their role says.
@@ -119,7 +121,7 @@ function recordOf(
 }
 
 function entityRecord(entity: Element, at: string, parts: AgentParts, flags: Set<string>): DraftRecord[] {
-  const role = ROLE_OF_ENTITY[text(entity, "role", at) ?? ""];
+  const role = ROLE_OF_ENTITY.get(text(entity, "role", at) ?? "");
   if (role === undefined) flags.add("fhir:unknown-entity-role");
   const what = child(entity, "what", at);
   if (what === undefined) {
