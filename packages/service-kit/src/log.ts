@@ -5,6 +5,7 @@
 import { MedtraceError } from "@medtrace/shared/errors";
 import { type DestinationStream, destination, type Logger as PinoLogger, pino, stdTimeFunctions } from "pino";
 import { type LogLevel, logSettings } from "./config.ts";
+import { activeIds } from "./tracing.ts";
 
 export type Logger = PinoLogger;
 
@@ -27,6 +28,7 @@ export function createLogger({ name, level = logSettings().level, to = "stdout" 
     {
       level,
       base: { service: name },
+      mixin: activeIds,
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: safeError, req: safeRequest, res: safeResponse },

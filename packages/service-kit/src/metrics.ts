@@ -1,5 +1,5 @@
 /** Metrics of one service, for Prometheus. Names follow its conventions: a prefix, base units last, `_total` on counts. */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, type GaugeConfiguration, Histogram, Registry } from "prom-client";
 
 /** What every metric is made from. Labels hold kinds of things, of which there are few: never ids. */
 export interface MetricOptions<Label extends string> {
@@ -13,12 +13,17 @@ export interface HistogramOptions<Label extends string> extends MetricOptions<La
   readonly buckets: readonly number[];
 }
 
+export interface GaugeOptions<Label extends string> extends MetricOptions<Label> {
+  /** Sets the gauge whenever the metrics are asked for. MUST NOT reject, and MUST end soon: who asks waits for it. */
+  readonly collect?: (gauge: Gauge<Label>) => void | Promise<void>;
+}
+
 /** One service's metrics; services that share a process have one each. */
 export interface Metrics {
   /** A count that only grows: `medtrace_…_total`. */
   counter<Label extends string = never>(options: MetricOptions<Label>): Counter<Label>;
   /** A value that goes up and down. */
-  gauge<Label extends string = never>(options: MetricOptions<Label>): Gauge<Label>;
+  gauge<Label extends string = never>(options: GaugeOptions<Label>): Gauge<Label>;
   /** How values spread: `medtrace_…_seconds`, `_bytes` or `_count` of things at once. */
   histogram<Label extends string = never>(options: HistogramOptions<Label>): Histogram<Label>;
   /** All of it in Prometheus' text format. */
@@ -46,7 +51,7 @@ export function createMetrics(): Metrics {
     },
     gauge: (options) => {
       if (COUNTER.test(options.name)) throw new TypeError(`a gauge's name does not end in _total: ${options.name}`);
-      return new Gauge(common(options));
+      return gaugeOf(common(options), options.collect);
     },
     histogram: (options) => {
       if (!UNIT.test(options.name)) throw new TypeError(`a histogram's name ends in its base unit: ${options.name}`);
@@ -55,4 +60,15 @@ export function createMetrics(): Metrics {
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };
+}
+
+function gaugeOf<Label extends string>(
+  configuration: GaugeConfiguration<Label>,
+  collect: GaugeOptions<Label>["collect"],
+): Gauge<Label> {
+  const gauge: Gauge<Label> = new Gauge({
+    ...configuration,
+    ...(collect === undefined ? {} : { collect: () => collect(gauge) }),
+  });
+  return gauge;
 }

@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import { MedtraceError } from "@medtrace/shared/errors";
+import { context, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -20,6 +21,7 @@ import type { Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { readiness } from "./readiness.ts";
 import type {} from "./scopes.ts";
+import { contextOfHeaders, type Tracing } from "./tracing.ts";
 
 export interface ServerLimits {
   /** Body of one request, bytes. */
@@ -59,10 +61,14 @@ export interface ServerOptions {
   /** What is missing for the service to do its work, in words; empty when it is ready. */
   readonly ready: () => Promise<readonly string[]>;
   readonly limits?: Partial<ServerLimits>;
+  /** Default: none. */
+  readonly tracing?: Tracing;
   /** The form that errors are answered in. Default: problem details (RFC 9457). */
   readonly errorHandler?: ErrorHandler;
 }
 
+/** Asked every few seconds by machines: nobody looks for their traces. */
+const PROBES: ReadonlySet<string> = new Set(["/livez", "/readyz", "/metrics"]);
 const DURATION_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 /**
@@ -98,6 +104,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     reply.send(new MedtraceError("NOT_FOUND", "there is nothing at this path", { hint: "/docs lists what there is" }));
   });
   observe(app, options.metrics);
+  if (options.tracing !== undefined) traceRequests(app, options.tracing);
   await describeRoutes(app, options);
   addProbes(app, options);
   return app;
@@ -147,6 +154,27 @@ function observe(app: FastifyInstance, metrics: Metrics): void {
   });
   app.addHook("onError", (request, _reply, error, done) => {
     if (describeError(error).status >= 500) request.log.error({ err: error }, "request failed");
+    done();
+  });
+}
+
+/** One span a request, in the trace of whoever sent it (OpenTelemetry's conventions for HTTP servers). */
+function traceRequests(app: FastifyInstance, { tracer }: Tracing): void {
+  const spans = new WeakMap<FastifyRequest, Span>();
+  app.addHook("onRequest", (request, _reply, done) => {
+    const route = request.routeOptions.url ?? "unmatched";
+    if (PROBES.has(route)) return done();
+    const parent = contextOfHeaders(request.headers);
+    const attributes = { "http.request.method": request.method, "http.route": route };
+    const span = tracer.startSpan(`${request.method} ${route}`, { kind: SpanKind.SERVER, attributes }, parent);
+    spans.set(request, span);
+    context.with(trace.setSpan(parent, span), done);
+  });
+  app.addHook("onResponse", (request, reply, done) => {
+    const span = spans.get(request);
+    span?.setAttribute("http.response.status_code", reply.statusCode);
+    if (reply.statusCode >= 500) span?.setStatus({ code: SpanStatusCode.ERROR });
+    span?.end();
     done();
   });
 }

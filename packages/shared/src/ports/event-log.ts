@@ -8,6 +8,8 @@ export interface LogRecord {
   readonly key: string;
   /** Canonical bytes of one trace event. The log never looks inside. */
   readonly value: Uint8Array;
+  /** W3C traceparent of the request that it came by; an engine MAY keep it, beside the value. */
+  readonly trace?: string | undefined;
 }
 
 export interface LogPosition {
@@ -17,6 +19,8 @@ export interface LogPosition {
 
 export interface LogEntry extends LogPosition {
   readonly value: Uint8Array;
+  /** As it was appended, where the engine kept it. It is no part of what is anchored. */
+  readonly trace?: string | undefined;
 }
 
 export interface PartitionRange {
