@@ -9,6 +9,7 @@ import {
   propagation,
   ROOT_CONTEXT,
   type Span,
+  SpanKind,
   SpanStatusCode,
   type Tracer,
   trace,
@@ -85,6 +86,11 @@ export async function inSpan<T>(span: Span, work: () => Promise<T>): Promise<T> 
   } finally {
     span.end();
   }
+}
+
+/** Runs what a connection asks for in a span that begins a trace: where a protocol carries no context. */
+export function inServerSpan<T>({ tracer }: Tracing, name: string, work: () => Promise<T>): Promise<T> {
+  return inSpan(tracer.startSpan(name, { kind: SpanKind.SERVER }), work);
 }
 
 export interface BatchSpan {

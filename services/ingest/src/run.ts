@@ -5,6 +5,7 @@ import type { Logger } from "@medtrace/service-kit/log";
 import { createMetrics } from "@medtrace/service-kit/metrics";
 import { createServer, listen } from "@medtrace/service-kit/server";
 import { createTokenVerifier } from "@medtrace/service-kit/token";
+import { inServerSpan, openTracing } from "@medtrace/service-kit/tracing";
 import type { EventLog } from "@medtrace/shared/ports/event-log";
 import type { KeyProvider, Vault } from "@medtrace/shared/ports/vault";
 import type { IngestSettings } from "./config.ts";
@@ -41,6 +42,7 @@ export async function startIngest({ eventLog, vault, keys, settings, log }: Inge
   if (noted > 0) log.info({ noted }, "noted receipts for what the log held beyond them");
 
   const metrics = createMetrics();
+  const tracing = openTracing("ingest");
   const now_ms = Date.now;
   const intake = createPipeline({ log: eventLog, vault, keys, now_ms, observer: observePipeline(metrics, log) });
   const context = (institution: string): MappingContext => ({ institution, directory, zone: settings.zone });
@@ -60,7 +62,7 @@ export async function startIngest({ eventLog, vault, keys, settings, log }: Inge
       ...(await reach("the vault", vault)),
     ];
   };
-  const server = await createServer({ name: "ingest", log, metrics, ready: missing });
+  const server = await createServer({ name: "ingest", log, metrics, tracing, ready: missing });
   requireBearer(server, verifier);
   const { bodyBytesMax } = settings;
   addHl7Routes(server, { take, bodyBytesMax });
@@ -70,7 +72,8 @@ export async function startIngest({ eventLog, vault, keys, settings, log }: Inge
     host: settings.host,
     port: settings.mllpPort,
     institution: settings.mllpInstitution,
-    take,
+    // By HTTP a message is in its request's span already.
+    take: (institution, content) => inServerSpan(tracing, "mllp message", () => take(institution, content)),
     reject: (error) => reject(error, { controlId: controlId(), now_ms: now_ms() }),
     limits: { frameBytesMax: settings.frameBytesMax },
     log,
@@ -80,6 +83,7 @@ export async function startIngest({ eventLog, vault, keys, settings, log }: Inge
     mllp: `${settings.host}:${mllp.port}`,
     async [Symbol.asyncDispose]() {
       await Promise.all([server.close(), mllp[Symbol.asyncDispose]()]);
+      await tracing[Symbol.asyncDispose]();
     },
   };
 }

@@ -5,6 +5,7 @@ import type { Logger } from "@medtrace/service-kit/log";
 import { createMetrics, type Metrics } from "@medtrace/service-kit/metrics";
 import { createServer, listen } from "@medtrace/service-kit/server";
 import { createTokenVerifier } from "@medtrace/service-kit/token";
+import { openTracing } from "@medtrace/service-kit/tracing";
 import type { Cache } from "@medtrace/shared/ports/cache";
 import type { Ledger } from "@medtrace/shared/ports/ledger";
 import type { Projection } from "@medtrace/shared/ports/projection";
@@ -47,6 +48,7 @@ export interface RunningQuery extends AsyncDisposable {
 export async function startQuery(parts: QueryParts): Promise<RunningQuery> {
   const { projection, ledger, vault, cache, keys, projectorStatus, settings, log } = parts;
   const metrics = createMetrics();
+  const tracing = openTracing("query");
   const failures = metrics.counter({
     name: "medtrace_query_integrity_failures_total",
     help: "Times an event to be served was not as the ledger has it",
@@ -84,7 +86,7 @@ export async function startQuery(parts: QueryParts): Promise<RunningQuery> {
     ...(await reach("the ledger", ledger)),
     ...(await reach("the vault", vault)),
   ];
-  const server = await createServer({ name: "query", log, metrics, ready: missing });
+  const server = await createServer({ name: "query", log, metrics, tracing, ready: missing });
   requireBearer(server, tokens);
   eventRoutes(server, ctx);
   evidenceRoutes(server, ctx);
@@ -102,6 +104,7 @@ export async function startQuery(parts: QueryParts): Promise<RunningQuery> {
     async [Symbol.asyncDispose]() {
       await server.close();
       await trail[Symbol.asyncDispose]();
+      await tracing[Symbol.asyncDispose]();
     },
   };
 }

@@ -3,6 +3,9 @@
  * the archive of content. Contract: ports/event-log.contract.ts, run over every engine.
  */
 
+/** A record's value may have so many bytes. */
+export const VALUE_BYTES_MAX = 1_048_576;
+
 export interface LogRecord {
   /** Records of one key keep their order and land in one partition. */
   readonly key: string;
@@ -46,7 +49,8 @@ export interface EventLog extends AsyncDisposable {
    * Appends in order; resolves with one position per record only when all of them are durable. Concurrent calls MAY
    * share one commit. MUST append all or, on rejection, leave none acknowledged.
    *
-   * @throws MedtraceError STORAGE_FAILED when storage refuses (a full disk), BUSY when the backlog is over its limit.
+   * @throws MedtraceError STORAGE_FAILED when storage refuses (a full disk) or the log is closed, BUSY when the backlog
+   * is over its limit, INPUT_TOO_LARGE for a value of more than {@link VALUE_BYTES_MAX} bytes.
    */
   append(records: readonly LogRecord[]): Promise<readonly LogPosition[]>;
 
@@ -54,7 +58,8 @@ export interface EventLog extends AsyncDisposable {
    * Entries of a partition from `offset` on, in order, at most `limits`; empty at the end. Offsets MAY have holes.
    * An engine that can tell MUST refuse a record that was changed at rest.
    *
-   * @throws MedtraceError INTEGRITY naming partition and offset.
+   * @throws MedtraceError INTEGRITY naming partition and offset; RangeError for a partition that is not there, or an
+   * offset that is no whole number from 0.
    */
   read(partition: number, offset: number, limits: ReadLimits): Promise<readonly LogEntry[]>;
 
@@ -70,7 +75,11 @@ export interface EventLog extends AsyncDisposable {
    */
   assignments(group: string, signal: AbortSignal): AsyncIterable<readonly number[]>;
 
-  /** Every fault found in the log itself, in words; an engine that cannot tell yields nothing. */
+  /**
+   * Every fault found in the log itself, in words; an engine that cannot tell yields nothing.
+   *
+   * @throws what the signal was aborted with: a check that was cut short says nothing of the rest.
+   */
   check(signal: AbortSignal): AsyncIterable<string>;
 
   /** Rejects when the log cannot take or give records now. */

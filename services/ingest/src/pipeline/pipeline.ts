@@ -2,6 +2,7 @@
  * The pipeline: drafts in, durable trace events out. Identify, seal, append, note the receipt, and only then answer.
  */
 import type { KeyObject } from "node:crypto";
+import { activeTraceparent } from "@medtrace/service-kit/tracing";
 import { hex } from "@medtrace/shared/model/bytes";
 import { traceTimeOf } from "@medtrace/shared/model/time";
 import { eventBytes, eventId } from "@medtrace/shared/model/trace-event";
@@ -43,13 +44,14 @@ export function createPipeline(parts: PipelineParts): Intake {
     const subjects = await identify(parts.vault, institution, items);
     const dataKeys = await parts.vault.dataKeys(subjects.map((own) => ({ institution, token: sealingSubject(own) })));
     const received = traceTimeOf(parts.now_ms());
+    const trace = activeTraceparent();
     const records = await mapInTurns(items, ({ draft, id, digest }, i) => {
       const own = subjects[i] ?? [];
       const secrets = draft.persons.flatMap((person) => person.identifiers.map((identifier) => identifier.value));
       const veil = createVeil(institution, secrets, (text) => hex(parts.keys.digest(institution, Buffer.from(text))));
       const dataKey = dataKeys[i] as KeyObject;
       const event = traceEvent(draft, { id, institution, digest, received, subjects: own, dataKey, veil, random });
-      return { key: event.subjects[0] ?? id, value: eventBytes(event) };
+      return { key: event.subjects[0] ?? id, value: eventBytes(event), trace };
     });
     const positions = await parts.log.append(records);
     const receipts: Receipt[] = items.map(({ id, digest }, i) => {

@@ -24,12 +24,18 @@ export interface AnchoredBatch {
   readonly transaction: string;
 }
 
+export interface CheckedBatch {
+  readonly projected: ProjectedBatch;
+  /** W3C traceparents of its records, where the log kept them. */
+  readonly traces: ReadonlySet<string>;
+}
+
 /**
  * Checks a batch of this log's streams and projects its events.
  *
  * @throws whatever the log throws, INTEGRITY excepted: a log that cannot be reached says nothing about the batch.
  */
-export async function checkBatch(log: EventLog, anchored: AnchoredBatch): Promise<ProjectedBatch> {
+export async function checkBatch(log: EventLog, anchored: AnchoredBatch): Promise<CheckedBatch> {
   const { owner, batch } = anchored;
   const ref: BatchRef = { owner, stream: batch.stream, sequence: batch.sequence };
   const found = await readRange(log, batch);
@@ -37,7 +43,8 @@ export async function checkBatch(log: EventLog, anchored: AnchoredBatch): Promis
   const mismatch = mismatchOf(batch, found);
   if (mismatch !== undefined) return refuted(anchored, { kind: "root-mismatch", batch: ref, detail: mismatch });
   const { events, incidents } = projectEntries(found.entries, ref);
-  return { ...anchored, verified: true, tree: Buffer.concat(found.levels.flat()), events, incidents };
+  const projected = { ...anchored, verified: true, tree: Buffer.concat(found.levels.flat()), events, incidents };
+  return { projected, traces: tracesOf(found.entries) };
 }
 
 interface Range {
@@ -82,8 +89,15 @@ function mismatchOf(batch: Batch, { entries, levels }: Range): string | undefine
     : `the log's records ${range} give root ${root}, and the ledger has ${batch.root}`;
 }
 
-function refuted(anchored: AnchoredBatch, incident: Incident): ProjectedBatch {
-  return { ...anchored, verified: false, tree: new Uint8Array(0), events: [], incidents: [incident] };
+function refuted(anchored: AnchoredBatch, incident: Incident): CheckedBatch {
+  const projected = { ...anchored, verified: false, tree: new Uint8Array(0), events: [], incidents: [incident] };
+  return { projected, traces: new Set() };
+}
+
+function tracesOf(entries: readonly LogEntry[]): ReadonlySet<string> {
+  const traces = new Set<string>();
+  for (const { trace } of entries) if (trace !== undefined) traces.add(trace);
+  return traces;
 }
 
 /** Events of a verified range; bytes that are no trace event stay provable leaves, and are told of. */

@@ -3,7 +3,7 @@ import { MedtraceError } from "@medtrace/shared/errors";
 import { partitionOf } from "@medtrace/shared/model/batch";
 import type { EventLog } from "@medtrace/shared/ports/event-log";
 import type { Ledger, LedgerBlock } from "@medtrace/shared/ports/ledger";
-import type { BlockUpdate, Checkpoint, Projection } from "@medtrace/shared/ports/projection";
+import type { BlockUpdate, Checkpoint, ProjectedBatch, Projection } from "@medtrace/shared/ports/projection";
 import { type AnchoredBatch, checkBatch } from "./check-batch.ts";
 
 export interface ProjectorParts {
@@ -16,6 +16,14 @@ export interface ProjectorParts {
   readonly blockLast?: number;
   /** Told of each block once it is applied. */
   readonly onApplied?: (update: BlockUpdate) => void | Promise<void>;
+  /** Does the applying of a block; for traces. */
+  readonly around?: (traced: TracedUpdate, apply: () => Promise<void>) => Promise<void>;
+}
+
+export interface TracedUpdate {
+  readonly update: BlockUpdate;
+  /** W3C traceparents of the records in it. */
+  readonly traces: ReadonlySet<string>;
 }
 
 /**
@@ -36,10 +44,11 @@ export async function runProjector(parts: ProjectorParts, signal: AbortSignal): 
   const updates = blockUpdates(parts, checkpoint, AbortSignal.any([signal, over.signal]));
   try {
     for (let next = readAhead(updates); ; ) {
-      const { value: update, done } = await next;
+      const { value: traced, done } = await next;
       if (done === true || signal.aborted) return;
+      const { update } = traced;
       if (update.number < blockLast) next = readAhead(updates);
-      await projection.apply(update);
+      await (parts.around?.(traced, () => projection.apply(update)) ?? projection.apply(update));
       await onApplied?.(update);
       if (update.number >= blockLast) return;
     }
@@ -49,7 +58,7 @@ export async function runProjector(parts: ProjectorParts, signal: AbortSignal): 
   }
 }
 
-function readAhead(updates: AsyncGenerator<BlockUpdate>): Promise<IteratorResult<BlockUpdate>> {
+function readAhead(updates: AsyncGenerator<TracedUpdate>): Promise<IteratorResult<TracedUpdate>> {
   const next = updates.next();
   // It is awaited later, or never where applying fails first.
   next.catch(() => undefined);
@@ -60,7 +69,7 @@ async function* blockUpdates(
   parts: ProjectorParts,
   checkpoint: Checkpoint | undefined,
   signal: AbortSignal,
-): AsyncGenerator<BlockUpdate, undefined> {
+): AsyncGenerator<TracedUpdate, undefined> {
   let before = checkpoint;
   if (checkpoint !== undefined && (await parts.ledger.height()) <= checkpoint.block) throw otherLedger(checkpoint);
   for await (const block of parts.ledger.blocks(checkpoint?.block ?? 0, signal)) {
@@ -69,9 +78,14 @@ async function* blockUpdates(
       continue;
     }
     if (before !== undefined && block.previous !== before.hash) throw otherLedger(before);
-    const batches = [];
-    for (const anchored of ownBatches(parts, block)) batches.push(await checkBatch(parts.eventLog, anchored));
-    yield { number: block.number, hash: block.hash, batches };
+    const batches: ProjectedBatch[] = [];
+    const traces = new Set<string>();
+    for (const anchored of ownBatches(parts, block)) {
+      const checked = await checkBatch(parts.eventLog, anchored);
+      batches.push(checked.projected);
+      for (const trace of checked.traces) traces.add(trace);
+    }
+    yield { update: { number: block.number, hash: block.hash, batches }, traces };
     before = { block: block.number, hash: block.hash };
   }
 }

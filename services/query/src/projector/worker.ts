@@ -4,11 +4,12 @@ import { parentPort, workerData } from "node:worker_threads";
 import { openEventLog } from "@medtrace/engines/event-log/open";
 import { openLedger } from "@medtrace/engines/ledger/open";
 import { lockProjection, openProjection } from "@medtrace/engines/projection/open";
+import { inBatchSpan, openTracing } from "@medtrace/service-kit/tracing";
 import type { EngineSettings } from "@medtrace/shared/config";
 import { MedtraceError } from "@medtrace/shared/errors";
 import type { Ledger } from "@medtrace/shared/ports/ledger";
 import type { Projection } from "@medtrace/shared/ports/projection";
-import { runProjector } from "./projector.ts";
+import { type ProjectorParts, runProjector } from "./projector.ts";
 import { backoff_ms, type Fault, type ProjectorWord, STOP } from "./status.ts";
 
 const PROGRESS_EVERY_MS = 500;
@@ -48,7 +49,10 @@ async function projectOnce(settings: EngineSettings, signal: AbortSignal): Promi
     failures = 0;
     await progress.applied();
   };
-  await runProjector({ eventLog, ledger, projection, onApplied }, signal);
+  await using tracing = openTracing("projector");
+  const around: ProjectorParts["around"] = ({ update, traces }, apply) =>
+    inBatchSpan(tracing, { name: "project", attributes: { "medtrace.block": update.number }, traces }, apply);
+  await runProjector({ eventLog, ledger, projection, onApplied, around }, signal);
 }
 
 interface Progress extends AsyncDisposable {

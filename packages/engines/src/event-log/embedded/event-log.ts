@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MedtraceError } from "@medtrace/shared/errors";
 import { sha256Hex } from "@medtrace/shared/model/bytes";
-import type { EventLog, LogPosition, LogRecord } from "@medtrace/shared/ports/event-log";
+import { type EventLog, type LogPosition, type LogRecord, VALUE_BYTES_MAX } from "@medtrace/shared/ports/event-log";
 import { SharedRun } from "../../shared-run.ts";
 import { tryLock } from "../../sqlite/lock.ts";
 import { Store } from "./store.ts";
@@ -19,7 +19,6 @@ export interface EmbeddedEventLogOptions {
   readonly pages_max?: number;
 }
 
-export const VALUE_BYTES_MAX = 1_048_576;
 const BACKLOG_BYTES_MAX = 64 * 1_048_576;
 const POLL_MS = 25;
 const LOCK_POLL_MS = 100;
@@ -70,7 +69,7 @@ class EmbeddedEventLog implements EventLog {
   #commit(appends: readonly (readonly LogRecord[])[]): (readonly LogPosition[])[] {
     this.#waitingBytes = 0;
     const placed = appends.flatMap((records) =>
-      records.map(({ key, value }) => ({ partition: this.#partitionOf(key), value })),
+      records.map(({ key, value, trace }) => ({ partition: this.#partitionOf(key), value, trace })),
     );
     const positions = this.#store.append(placed);
     this.#grown.resolve();
@@ -126,10 +125,7 @@ class EmbeddedEventLog implements EventLog {
 
   async *check(signal: AbortSignal): AsyncGenerator<string> {
     for (let partition = 0; partition < this.partitions; partition++) {
-      for (const fault of this.#store.check(partition)) {
-        if (signal.aborted) return;
-        yield fault;
-      }
+      yield* this.#store.check(partition, signal);
     }
   }
 

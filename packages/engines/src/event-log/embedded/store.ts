@@ -1,7 +1,8 @@
 /** The event log's file: rows by partition and offset, each partition's authenticated end. */
 import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { MedtraceError } from "@medtrace/shared/errors";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { hasCode, MedtraceError } from "@medtrace/shared/errors";
 import { type Bytes, sameBytes } from "@medtrace/shared/model/bytes";
 import type { LogEntry, LogPosition, PartitionRange, ReadLimits } from "@medtrace/shared/ports/event-log";
 import { secretFile } from "../../secret-file.ts";
@@ -11,11 +12,14 @@ import { type Chain, createChain, NO_ROW } from "./chain.ts";
 
 const WHAT = "event log";
 /** place = partition * PLACES + offset: rows of a partition lie together, in order. */
-const PLACES = 2 ** 42;
+export const PLACES: number = 2 ** 42;
 const KEY_BYTES = 32;
+/** A check looks at so much before others get their turn. */
+const CHECKED_ROWS = 512;
+const CHECKED_BYTES = 4 * 1_048_576;
 
 const SCHEMA = `
-  CREATE TABLE record (place INTEGER PRIMARY KEY, value BLOB NOT NULL, mac BLOB NOT NULL) STRICT;
+  CREATE TABLE record (place INTEGER PRIMARY KEY, value BLOB NOT NULL, mac BLOB NOT NULL, trace TEXT) STRICT;
   CREATE TABLE partition (number INTEGER PRIMARY KEY, end INTEGER NOT NULL, last BLOB NOT NULL, mac BLOB NOT NULL) STRICT`;
 
 export interface StoreOptions {
@@ -25,14 +29,29 @@ export interface StoreOptions {
   readonly pages_max?: number | undefined;
 }
 
+interface Row {
+  readonly offset: number;
+  readonly value: Bytes;
+  readonly mac: Bytes;
+  /** Of no authority: the MAC does not cover it. */
+  readonly trace: string | null;
+}
+
 interface End {
   readonly end: number;
   readonly last: Bytes;
 }
 
+/** How far a check has come: every row before `next` was looked at, the last of them has this MAC. */
+interface Checked {
+  readonly next: number;
+  readonly before: Bytes;
+}
+
 export interface PlacedRecord {
   readonly partition: number;
   readonly value: Bytes;
+  readonly trace: string | undefined;
 }
 
 export class Store implements Disposable {
@@ -57,11 +76,13 @@ export class Store implements Disposable {
       cacheKib: 2_048,
       pages_max: options.pages_max,
     });
-    this.#insert = this.#db.prepare("INSERT INTO record (place, value, mac) VALUES (?, ?, ?)");
+    this.#insert = this.#db.prepare("INSERT INTO record (place, value, mac, trace) VALUES (?, ?, ?, ?)");
     this.#setEnd = this.#db.prepare("UPDATE partition SET end = ?, last = ?, mac = ? WHERE number = ?");
     this.#getEnd = this.#db.prepare("SELECT end, last, mac FROM partition WHERE number = ?");
     this.#getMac = this.#db.prepare("SELECT mac FROM record WHERE place = ?");
-    this.#scan = this.#db.prepare("SELECT place, value, mac FROM record WHERE place >= ? AND place < ? ORDER BY place");
+    this.#scan = this.#db.prepare(
+      "SELECT place, value, mac, trace FROM record WHERE place >= ? AND place < ? ORDER BY place",
+    );
     this.partitions = this.#makePartitions(options.partitions);
   }
 
@@ -79,7 +100,7 @@ export class Store implements Disposable {
   append(records: readonly PlacedRecord[]): LogPosition[] {
     return inTransaction(this.#db, WHAT, () => {
       const ends = new Map<number, { end: number; last: Bytes }>();
-      const positions = records.map(({ partition, value }) => {
+      const positions = records.map(({ partition, value, trace }) => {
         let at = ends.get(partition);
         if (at === undefined) {
           at = { ...this.end(partition) };
@@ -88,7 +109,7 @@ export class Store implements Disposable {
         const offset = at.end;
         at.last = this.#chain.row(partition, offset, at.last, value);
         at.end = offset + 1;
-        this.#insert.run(partition * PLACES + offset, value, at.last);
+        this.#insert.run(partition * PLACES + offset, value, at.last, trace ?? null);
         return { partition, offset };
       });
       for (const [partition, { end, last }] of ends) {
@@ -117,6 +138,7 @@ export class Store implements Disposable {
 
   read(partition: number, offset: number, limits: ReadLimits): LogEntry[] {
     const { end } = this.end(partition);
+    if (!Number.isInteger(offset) || offset < 0) throw new RangeError(`no offset ${offset} in a partition`);
     if (offset >= end) return [];
     const entries: LogEntry[] = [];
     let before = this.#macBefore(partition, offset);
@@ -126,7 +148,12 @@ export class Store implements Disposable {
       const expected = offset + entries.length;
       if (row.offset !== expected) throw broken(partition, expected, "the record is missing");
       before = this.#verified(partition, row, before);
-      entries.push({ partition, offset: row.offset, value: row.value });
+      entries.push({
+        partition,
+        offset: row.offset,
+        value: row.value,
+        ...(row.trace === null ? {} : { trace: row.trace }),
+      });
       bytes += row.value.length;
       if (bytes >= limits.bytesMax) return entries;
     }
@@ -134,37 +161,56 @@ export class Store implements Disposable {
     return entries;
   }
 
-  /** Every fault of a partition, in words. */
-  *check(partition: number): Generator<string> {
-    let end: End;
-    try {
-      end = this.end(partition);
-    } catch (error) {
-      yield (error as Error).message;
-      return;
+  /** Every fault of a partition, in words. @throws what the signal was aborted with. */
+  async *check(partition: number, signal: AbortSignal): AsyncGenerator<string> {
+    let from: Checked | undefined = { next: 0, before: NO_ROW };
+    while (from !== undefined) {
+      signal.throwIfAborted();
+      const faults: string[] = [];
+      from = this.#checkFrom(partition, from, faults);
+      yield* faults;
+      await nextTurn();
     }
-    let before = NO_ROW;
-    let next = 0;
-    for (const row of this.#rows(partition, 0, PLACES)) {
-      if (row.offset >= end.end) yield place(partition, row.offset, "there is a record past the end");
-      else if (row.offset !== next) yield place(partition, next, "the record is missing");
-      else if (!sameBytes(row.mac, this.#chain.row(partition, row.offset, before, row.value))) {
-        yield place(partition, row.offset, "the record was changed");
-      }
-      // Going on from the stored MAC, so that one changed row is one fault and not the rest of the log.
-      before = row.mac;
-      next = row.offset + 1;
-    }
-    if (next < end.end) yield place(partition, next, "the record is missing");
-    else if (next === end.end && !sameBytes(before, end.last))
-      yield place(partition, next, "the last record was changed");
   }
 
-  *#rows(partition: number, from: number, to: number): Generator<{ offset: number; value: Bytes; mac: Bytes }> {
+  /** Checks some rows; gives where to go on, undefined at the end. */
+  #checkFrom(partition: number, from: Checked, faults: string[]): Checked | undefined {
+    this.#db.exec("BEGIN");
+    try {
+      const end = this.end(partition);
+      let { next, before } = from;
+      let bytes = 0;
+      for (const row of this.#rows(partition, next, PLACES)) {
+        if (row.offset >= end.end) faults.push(place(partition, row.offset, "there is a record past the end"));
+        else if (row.offset !== next) faults.push(place(partition, next, "the record is missing"));
+        else if (!sameBytes(row.mac, this.#chain.row(partition, row.offset, before, row.value))) {
+          faults.push(place(partition, row.offset, "the record was changed"));
+        }
+        // Going on from the stored MAC, so that one changed row is one fault and not the rest of the log.
+        before = row.mac;
+        next = row.offset + 1;
+        bytes += row.value.length;
+        if (next - from.next >= CHECKED_ROWS || bytes >= CHECKED_BYTES) return { next, before };
+      }
+      if (next < end.end) faults.push(place(partition, next, "the record is missing"));
+      else if (next === end.end && !sameBytes(before, end.last)) {
+        faults.push(place(partition, next, "the last record was changed"));
+      }
+    } catch (error) {
+      if (!hasCode(error, "INTEGRITY")) throw error;
+      faults.push(error.message);
+    } finally {
+      this.#db.exec("COMMIT");
+    }
+    return undefined;
+  }
+
+  *#rows(partition: number, from: number, to: number): Generator<Row> {
     const base = partition * PLACES;
     try {
       for (const row of this.#scan.iterate(base + from, base + Math.min(to, PLACES))) {
-        yield { offset: (row["place"] as number) - base, value: row["value"] as Bytes, mac: row["mac"] as Bytes };
+        const { place, value, mac, trace } = row as unknown as Omit<Row, "offset"> & { place: number };
+        yield { offset: place - base, value, mac, trace };
       }
     } catch (error) {
       throw storageError(error, WHAT);
