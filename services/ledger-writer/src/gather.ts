@@ -27,7 +27,7 @@ export class Gathering {
     this.#limits = limits;
   }
 
-  /** Adds entries in order; `now_ms` dates the first of them. */
+  /** Adds entries in order; `now_ms`, of one steady clock, dates the first of them. */
   add(entries: readonly LogEntry[], now_ms: number): void {
     for (const entry of entries) {
       this.#leaves.push(leafHash(entry.value));

@@ -1,12 +1,14 @@
 /** What operators see of the writer: metrics and log lines. */
 
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "@medtrace/service-kit/log";
 import type { Metrics } from "@medtrace/service-kit/metrics";
 import { MedtraceError } from "@medtrace/shared/errors";
-import type { WriterParts } from "./writer.ts";
+import type { EventLog } from "@medtrace/shared/ports/event-log";
+import type { StreamState, Writer, WriterObserver } from "./writer.ts";
 
 /** Observes every stream of a writer. */
-export function observeWriter(metrics: Metrics, log: Logger): WriterParts["observer"] {
+export function observeWriter(metrics: Metrics, log: Logger): WriterObserver {
   const anchored = metrics.counter({
     name: "medtrace_ledger_writer_events_anchored_total",
     help: "Log records whose batch stands on the ledger",
@@ -24,17 +26,12 @@ export function observeWriter(metrics: Metrics, log: Logger): WriterParts["obser
   });
   const retries = metrics.counter({
     name: "medtrace_ledger_writer_anchor_retries_total",
-    help: "Tries to anchor that failed and were tried again",
+    help: "Tries to read or to anchor that failed and were tried again",
     labels: ["code"],
   });
   const conflicts = metrics.counter({
     name: "medtrace_ledger_writer_conflicts_total",
     help: "Times another writer moved a stream's head",
-    labels: ["stream"],
-  });
-  const stopped = metrics.gauge({
-    name: "medtrace_ledger_writer_stream_stopped",
-    help: "1 where a stream stopped and needs a person; docs/runbooks/stream-stopped.md",
     labels: ["stream"],
   });
   return {
@@ -45,17 +42,79 @@ export function observeWriter(metrics: Metrics, log: Logger): WriterParts["obser
       log.debug({ stream, sequence: batch.sequence, count: batch.count, block: anchor.block }, "batch anchored");
     },
     retried(stream, error, attempt, wait_ms) {
-      retries.inc({ code: error.code });
-      log.warn({ stream, attempt, wait_ms, err: error }, "anchoring is tried again");
+      retries.inc({ code: codeOf(error) });
+      log.warn({ stream, attempt, wait_ms, err: error }, "tried again");
     },
     conflicted(stream, error) {
       conflicts.inc({ stream });
       log.warn({ stream, err: error }, "another writer moved the head; starting again at it");
     },
     stopped(stream, error) {
-      stopped.set({ stream }, 1);
-      const err = error instanceof Error ? error : new MedtraceError("INTEGRITY", String(error));
-      log.error({ stream, err }, "stream stopped");
+      log.error({ stream, err: asError(error) }, "stream stopped");
+    },
+    unassigned(error, wait_ms) {
+      log.error({ err: asError(error), wait_ms }, "no partitions are assigned; asking again");
     },
   };
+}
+
+/** The code of an error of ours; `unexpected` for any other, whose names nobody bounds. */
+function codeOf(error: unknown): string {
+  return error instanceof MedtraceError ? error.code : "unexpected";
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new MedtraceError("INTEGRITY", String(error));
+}
+
+/** Longest that a scrape waits for the event log to say where it ends. */
+const ASK_MS_MAX = 1_000;
+
+/** Tells at every scrape how far each of the writer's streams is. */
+export function observeStreams(metrics: Metrics, writer: Writer, eventLog: EventLog): void {
+  const streams = (): (readonly [string, StreamState])[] => [...(writer.streams() ?? [])];
+  metrics.gauge({
+    name: "medtrace_ledger_writer_stream_stopped",
+    help: "1 where a stream stopped and needs a person; docs/runbooks/stream-stopped.md",
+    labels: ["stream"],
+    collect(gauge) {
+      gauge.reset();
+      for (const [stream, { state }] of streams()) gauge.set({ stream }, state === "stopped" ? 1 : 0);
+    },
+  });
+  metrics.gauge({
+    name: "medtrace_ledger_writer_oldest_unanchored_age_seconds",
+    help: "How long ago the oldest record that is not anchored yet was read from the log; 0 where none waits",
+    labels: ["stream"],
+    collect(gauge) {
+      gauge.reset();
+      const now_ms = performance.now();
+      for (const [stream, { progress }] of streams()) gauge.set({ stream }, progress.age_ms(now_ms) / 1000);
+    },
+  });
+  metrics.gauge({
+    name: "medtrace_ledger_writer_unanchored_records",
+    help: "Offsets between the last anchored record and the log's end; absent while the log does not say",
+    labels: ["stream"],
+    async collect(gauge) {
+      const ranges = await within(ASK_MS_MAX, eventLog.ranges());
+      gauge.reset();
+      for (const [stream, { partition, progress }] of streams()) {
+        const end = ranges?.[partition]?.end;
+        if (end === undefined || progress.anchoredEnd === undefined) continue;
+        gauge.set({ stream }, Math.max(0, end - progress.anchoredEnd));
+      }
+    },
+  });
+}
+
+/** What was promised, or undefined where it fails or takes longer. */
+async function within<T>(wait_ms: number, promised: Promise<T>): Promise<T | undefined> {
+  const late = new AbortController();
+  const timeout = sleep(wait_ms, undefined, { signal: late.signal }).catch(() => undefined);
+  try {
+    return await Promise.race([promised.catch(() => undefined), timeout]);
+  } finally {
+    late.abort();
+  }
 }

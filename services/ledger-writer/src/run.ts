@@ -6,7 +6,7 @@ import { createServer, listen } from "@medtrace/service-kit/server";
 import type { EventLog } from "@medtrace/shared/ports/event-log";
 import type { Ledger } from "@medtrace/shared/ports/ledger";
 import type { LedgerWriterSettings } from "./config.ts";
-import { observeWriter } from "./observe.ts";
+import { observeStreams, observeWriter } from "./observe.ts";
 import { startWriter } from "./writer.ts";
 
 export interface LedgerWriterParts {
@@ -30,6 +30,7 @@ export async function startLedgerWriter({
 }: LedgerWriterParts): Promise<RunningLedgerWriter> {
   const metrics = createMetrics();
   const writer = startWriter({ log: eventLog, ledger, limits: settings.limits, observer: observeWriter(metrics, log) });
+  observeStreams(metrics, writer, eventLog);
 
   const missing = async (): Promise<string[]> => {
     const streams = writer.streams();
