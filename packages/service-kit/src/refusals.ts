@@ -32,20 +32,26 @@ export function refuseUnknown(app: FastifyInstance): void {
     const allowed = [...new Set(methods)].sort().join(", ");
     if (allowed === "") {
       reply.send(
-        new MedtraceError("NOT_FOUND", "there is nothing at this path", { at: "path", hint: "/docs lists what there is" }),
+        new MedtraceError("NOT_FOUND", "there is nothing at this path", {
+          at: "path",
+          hint: "/docs lists what there is",
+        }),
       );
       return;
     }
     reply.header("allow", allowed);
     reply.send(
-      new MedtraceError("METHOD_UNSUPPORTED", "this path does not take this method", { at: "method", hint: `use ${allowed}` }),
+      new MedtraceError("METHOD_UNSUPPORTED", "this path does not take this method", {
+        at: "method",
+        hint: `use ${allowed}`,
+      }),
     );
   });
 }
 
 function patternOf(url: string): RegExp {
-  const parts = url.split(/(:[A-Za-z]+)/).map((part) => (part.startsWith(":") ? "[^/]+" : RegExp.escape(part)));
-  return new RegExp(`^${parts.join("")}$`);
+  const escaped = url.replace(/[.$^*+?()[\]{}|\\]/g, "\\$&");
+  return new RegExp(`^${escaped.replace(/:[A-Za-z]+/g, "[^/]+")}$`);
 }
 
 /** Refuses bodies in a content coding: they are read as they come, and would only be told to be broken. */

@@ -133,6 +133,65 @@ describe("server", () => {
     await app.close();
   });
 
+  test("another method of a path is told which there are, an unknown path that there is nothing", async () => {
+    const { app } = await start();
+    app.get("/v1/records/:id/$all", async () => ({}));
+    app.put("/v1/records/:id/$all", async () => ({}));
+    const ask = async (method: "OPTIONS" | "POST" | "HEAD", url: string) => {
+      const { statusCode, headers } = await app.inject({ method, url });
+      return [statusCode, headers["allow"]];
+    };
+    assert.deepEqual(await ask("POST", "/v1/records/a%2Fb/$all?x=/"), [405, "GET, HEAD, PUT"]);
+    assert.deepEqual(await ask("OPTIONS", "/v1/records/a/$all"), [405, "GET, HEAD, PUT"]);
+    assert.deepEqual(await ask("HEAD", "/v1/records/a/$all"), [200, undefined]);
+    for (const url of ["/v1/records/a/b/$all", "/v1/records//$all", "/v1/records/a/all", "/v1"]) {
+      assert.deepEqual(await ask("POST", url), [404, undefined], url);
+    }
+    await app.close();
+  });
+
+  test("a body in a content coding is refused, whatever the coding, before anything is read of it", async () => {
+    const { app } = await start();
+    app.post("/json", async () => ({}));
+    const post = async (coding: string) => {
+      const headers = { "content-type": "application/json", "content-encoding": coding };
+      const answer = await app.inject({ method: "POST", url: "/json", payload: "{}", headers });
+      return [answer.statusCode, answer.headers["accept-encoding"], answer.json()["at"]];
+    };
+    for (const coding of ["gzip", "br", "gzip, gzip", "x"]) {
+      assert.deepEqual(await post(coding), [415, "identity", "Content-Encoding"], coding);
+    }
+    assert.deepEqual(await post("identity"), [200, undefined, undefined]);
+    await app.close();
+  });
+
+  test("bytes that are no request get an answer, then the connection ends", async () => {
+    const { app } = await start({ limits: { headers_ms_max: 50 } });
+    const { port } = new URL(await listen(app, { host: "127.0.0.1", port: 0 }));
+    const ask = async (bytes: string): Promise<string> => {
+      const socket = connect({ port: Number(port), host: "127.0.0.1" });
+      socket.write(bytes);
+      let answer = "";
+      for await (const chunk of socket) answer += chunk;
+      return answer;
+    };
+    for (const [bytes, status] of [
+      ["\x16\x03\x01", 400],
+      ["MSH|^~\\&|\r", 400],
+      [`GET /livez HTTP/1.1\r\nhost: a\r\nx: ${"x".repeat(20_000)}\r\n\r\n`, 431],
+      ["POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n", 400],
+      ["GET /livez HTTP/1.1\r\nhost: a\r\n", 408],
+    ] as const) {
+      const [head = "", body = ""] = (await ask(bytes)).split("\r\n\r\n");
+      assert.ok(
+        head.startsWith(`HTTP/1.1 ${status} `) && head.includes("problem+json"),
+        `${bytes.slice(0, 30)}: ${head}`,
+      );
+      assert.equal(JSON.parse(body).status, status);
+    }
+    await app.close();
+  });
+
   test("openapi.json and docs are there, and describe what a route needs", async () => {
     const { app } = await start();
     app.get("/read", { config: { scope: "trace/lineage.read" }, schema: { summary: "reads" } }, async () => ({}));

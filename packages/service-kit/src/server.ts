@@ -20,6 +20,7 @@ import { describeError, isTransient } from "./http-status.ts";
 import type { Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { readiness } from "./readiness.ts";
+import { answerNoRequest, refuseCodings, refuseUnknown } from "./refusals.ts";
 import type {} from "./scopes.ts";
 import { contextOfHeaders, type Tracing } from "./tracing.ts";
 
@@ -96,13 +97,13 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     routerOptions: { maxParamLength: limits.paramCharactersMax },
     onProtoPoisoning: "error",
     onConstructorPoisoning: "error",
+    clientErrorHandler: answerNoRequest,
     frameworkErrors: (error, request, reply) => void errorHandler(error, request, reply),
   });
   app.server.maxConnections = limits.connectionsMax;
   app.setErrorHandler(errorHandler);
-  app.setNotFoundHandler((_request, reply) => {
-    reply.send(new MedtraceError("NOT_FOUND", "there is nothing at this path", { hint: "/docs lists what there is" }));
-  });
+  refuseUnknown(app);
+  refuseCodings(app);
   observe(app, options.metrics);
   if (options.tracing !== undefined) traceRequests(app, options.tracing);
   await describeRoutes(app, options);

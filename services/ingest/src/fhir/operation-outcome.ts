@@ -8,6 +8,7 @@ const ISSUE_OF_CODE: Readonly<Record<string, string>> = {
   INPUT_INVALID: "invalid",
   INPUT_TOO_LARGE: "too-long",
   INPUT_UNSUPPORTED: "not-supported",
+  METHOD_UNSUPPORTED: "not-supported",
   EVENT_CONFLICT: "conflict",
   UNAUTHENTICATED: "login",
   FORBIDDEN: "forbidden",
