@@ -17,6 +17,7 @@ export class Gathering {
   readonly first: number;
   readonly #limits: BatchLimits;
   readonly #leaves: Bytes[] = [];
+  readonly #traces = new Set<string>();
   #end: number;
   #bytes = 0;
   #oldest_ms: number | undefined;
@@ -33,6 +34,7 @@ export class Gathering {
       this.#leaves.push(leafHash(entry.value));
       this.#bytes += entry.value.length;
       this.#end = entry.offset + 1;
+      if (entry.trace !== undefined) this.#traces.add(entry.trace);
     }
     if (entries.length > 0) this.#oldest_ms ??= now_ms;
   }
@@ -40,6 +42,11 @@ export class Gathering {
   /** One past the last offset gathered. */
   get end(): number {
     return this.#end;
+  }
+
+  /** W3C traceparents of the records, where the log kept them. */
+  get traces(): ReadonlySet<string> {
+    return this.#traces;
   }
 
   get count(): number {

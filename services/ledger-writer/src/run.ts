@@ -3,11 +3,12 @@
 import type { Logger } from "@medtrace/service-kit/log";
 import { createMetrics } from "@medtrace/service-kit/metrics";
 import { createServer, listen } from "@medtrace/service-kit/server";
+import { inBatchSpan, openTracing } from "@medtrace/service-kit/tracing";
 import type { EventLog } from "@medtrace/shared/ports/event-log";
 import type { Ledger } from "@medtrace/shared/ports/ledger";
 import type { LedgerWriterSettings } from "./config.ts";
 import { observeStreams, observeWriter } from "./observe.ts";
-import { startWriter } from "./writer.ts";
+import { startWriter, type WriterObserver } from "./writer.ts";
 
 export interface LedgerWriterParts {
   readonly eventLog: EventLog;
@@ -29,7 +30,25 @@ export async function startLedgerWriter({
   log,
 }: LedgerWriterParts): Promise<RunningLedgerWriter> {
   const metrics = createMetrics();
-  const writer = startWriter({ log: eventLog, ledger, limits: settings.limits, observer: observeWriter(metrics, log) });
+  const tracing = openTracing("ledger-writer");
+  const observer: WriterObserver = {
+    ...observeWriter(metrics, log),
+    around: (batch, traces, anchor) =>
+      inBatchSpan(
+        tracing,
+        {
+          name: "anchor",
+          attributes: {
+            "medtrace.stream": batch.stream,
+            "medtrace.sequence": batch.sequence,
+            "medtrace.count": batch.count,
+          },
+          traces,
+        },
+        anchor,
+      ),
+  };
+  const writer = startWriter({ log: eventLog, ledger, limits: settings.limits, observer });
   observeStreams(metrics, writer, eventLog);
 
   const missing = async (): Promise<string[]> => {
@@ -50,13 +69,14 @@ export async function startLedgerWriter({
     ];
   };
 
-  const server = await createServer({ name: "ledger-writer", log, metrics, ready: missing });
+  const server = await createServer({ name: "ledger-writer", log, metrics, tracing, ready: missing });
   const url = await listen(server, settings);
   return {
     url,
     async [Symbol.asyncDispose]() {
       await writer[Symbol.asyncDispose]();
       await server.close();
+      await tracing[Symbol.asyncDispose]();
     },
   };
 }

@@ -20,6 +20,8 @@ export interface StreamObserver {
   anchored(stream: string, batch: Batch, anchor: Anchor, seconds: number): void;
   retried(stream: string, error: unknown, attempt: number, wait_ms: number): void;
   conflicted(stream: string, error: unknown): void;
+  /** Does the anchoring of a batch; for traces: W3C traceparents of its records. */
+  around?(batch: Batch, traces: ReadonlySet<string>, anchor: () => Promise<Anchor>): Promise<Anchor>;
 }
 
 export interface StreamWork {
@@ -174,7 +176,7 @@ class AnchorLine {
   launch(gathering: Gathering): Gathering {
     const batch = gathering.cut(this.#stream, this.#before);
     this.#before = batch;
-    this.#inFlight = this.#anchor(batch).then(
+    this.#inFlight = this.#anchor(batch, gathering.traces).then(
       () => {
         this.#inFlight = undefined;
       },
@@ -186,12 +188,14 @@ class AnchorLine {
     return new Gathering(batch.end, this.#work.limits);
   }
 
-  async #anchor(batch: Batch): Promise<void> {
+  async #anchor(batch: Batch, traces: ReadonlySet<string>): Promise<void> {
     const { ledger, observer, progress } = this.#work;
     const started_ms = performance.now();
-    const anchor = await anchorUntilKnown(ledger, batch, this.#signal, {
-      onRetry: (error, attempt, wait_ms) => observer.retried(batch.stream, error, attempt, wait_ms),
-    });
+    const work = (): Promise<Anchor> =>
+      anchorUntilKnown(ledger, batch, this.#signal, {
+        onRetry: (error, attempt, wait_ms) => observer.retried(batch.stream, error, attempt, wait_ms),
+      });
+    const anchor = await (observer.around?.(batch, traces, work) ?? work());
     progress.anchored(batch.end);
     observer.anchored(batch.stream, batch, anchor, (performance.now() - started_ms) / 1000);
   }
