@@ -1,7 +1,7 @@
 /** Derivations, by either end, and the closure of joined subject tokens. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { PROJECTION_LIMITS, type StoredDerivation, type StoredJoin } from "@medtrace/shared/ports/projection";
-import { bounded } from "./limits.ts";
+import { bounded } from "../limits.ts";
 import { eventId, storedDerivation } from "./rows.ts";
 import { TERM_KIND } from "./schema.ts";
 import type { TermReader } from "./terms.ts";

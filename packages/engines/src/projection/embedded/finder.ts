@@ -4,9 +4,8 @@
  * page of it, and no longer than it can still better the page.
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { MedtraceError } from "@medtrace/shared/errors";
 import { type EventFilter, type Facet, PROJECTION_LIMITS } from "@medtrace/shared/ports/projection";
-import { bounded } from "./limits.ts";
+import { bounded, filterTime_ms } from "../limits.ts";
 import { EVERY_EVENT, producedView, receivedView, TERM_KIND } from "./schema.ts";
 import type { TermReader } from "./terms.ts";
 
@@ -53,7 +52,7 @@ export class Finder {
     const oldestFirst = filter.order === "oldest-first";
     let range = this.#range(filter);
     if (filter.after !== undefined) {
-      const after = { at: time_ms(filter.after.at), seq: filter.after.seq };
+      const after = { at: filterTime_ms(filter.after.at), seq: filter.after.seq };
       range = oldestFirst ? { ...range, low: later(range.low, after) } : { ...range, high: earlier(range.high, after) };
     }
     let page: Place[] = [];
@@ -86,8 +85,8 @@ export class Finder {
 
   #range({ from, to, blockMax }: Selection): Range {
     return {
-      low: { at: from === undefined ? -TIME_MS_MAX : time_ms(from), seq: -1 },
-      high: { at: to === undefined ? TIME_MS_MAX : time_ms(to), seq: -1 },
+      low: { at: from === undefined ? -TIME_MS_MAX : filterTime_ms(from), seq: -1 },
+      high: { at: to === undefined ? TIME_MS_MAX : filterTime_ms(to), seq: -1 },
       seqEnd: blockMax === undefined ? Number.MAX_SAFE_INTEGER : this.#firstSeqAfter(blockMax),
     };
   }
@@ -160,12 +159,4 @@ function later(a: Place, b: Place): Place {
 
 function earlier(a: Place, b: Place): Place {
   return compare(a, b, true) <= 0 ? a : b;
-}
-
-function time_ms(text: string): number {
-  const time = Date.parse(text);
-  if (Number.isNaN(time)) {
-    throw new MedtraceError("INPUT_INVALID", "a time is UTC as RFC 3339 writes it", { at: text.slice(0, 80) });
-  }
-  return time;
 }

@@ -16,11 +16,11 @@ import {
   type StoredEvent,
   type StoredJoin,
 } from "@medtrace/shared/ports/projection";
+import { bounded } from "../limits.ts";
 import { contentLines } from "./content.ts";
 import { asMedtraceError, openDatabase, openReader } from "./database.ts";
 import { Edges } from "./edges.ts";
 import { Finder } from "./finder.ts";
-import { bounded } from "./limits.ts";
 import { Rows } from "./rows.ts";
 import { TABLES } from "./schema.ts";
 import { TermReader } from "./terms.ts";

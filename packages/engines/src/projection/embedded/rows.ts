@@ -10,6 +10,7 @@ import type {
   StoredDerivation,
   StoredEvent,
 } from "@medtrace/shared/ports/projection";
+import { EVENT_ID } from "../limits.ts";
 import { eventKey, RELATIONS } from "./schema.ts";
 
 const ID_BYTES = 32;
@@ -50,7 +51,7 @@ export class Rows {
   }
 
   event(id: string): StoredEvent | undefined {
-    if (!/^[0-9a-f]{64}$/.test(id)) return undefined;
+    if (!EVENT_ID.test(id)) return undefined;
     const bytes = Buffer.from(id, "hex");
     const row = this.#byId.get(eventKey(bytes), bytes);
     return row === undefined ? undefined : storedEvent(row);

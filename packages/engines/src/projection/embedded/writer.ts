@@ -5,6 +5,7 @@ import { batchId } from "@medtrace/shared/model/batch";
 import { canonicalText, type Json } from "@medtrace/shared/model/canonical";
 import type { BlockUpdate, Incident, ProjectedBatch, ProjectedEvent } from "@medtrace/shared/ports/projection";
 import { conflicts } from "../conflicts.ts";
+import { eventIdBytes, eventTime_ms } from "../limits.ts";
 import { EVERY_EVENT, eventKey, producedView, RELATIONS, receivedView, TERM_KIND } from "./schema.ts";
 import { TermWriter } from "./terms.ts";
 
@@ -93,7 +94,7 @@ export class Writer {
   }
 
   #applyEvent(event: ProjectedEvent, { owner, batch }: ProjectedBatch, totals: Totals): void {
-    const id = idBytes(event.id);
+    const id = eventIdBytes(event.id);
     const key = eventKey(id);
     const there = this.#sql.eventThere.get(key, id);
     if (there !== undefined) {
@@ -106,7 +107,7 @@ export class Writer {
       return;
     }
     const seq = totals.events++;
-    const at = time_ms(event);
+    const at = eventTime_ms(event);
     const institution = this.#terms.intern(TERM_KIND.institution, event.institution);
     const recipients = event.recipients.length === 0 ? null : JSON.stringify(event.recipients);
     const place = [seq, key, totals.batches, event.index, event.offset, at, institution] as const;
@@ -178,20 +179,4 @@ function statements(
     addJoin: insert("joined", 3, "OR IGNORE"),
     addIncident: insert("incident", 7),
   };
-}
-
-function idBytes(id: string): Uint8Array {
-  if (!/^[0-9a-f]{64}$/.test(id)) {
-    throw new MedtraceError("INPUT_INVALID", "an event's id is 64 lower-case hex digits", { at: id.slice(0, 80) });
-  }
-  return Buffer.from(id, "hex");
-}
-
-/** Milliseconds since 1970 of an event's time, which must be in the form that gives the same text back. */
-function time_ms(event: ProjectedEvent): number {
-  const at = Date.parse(event.at);
-  if (Number.isNaN(at) || new Date(at).toISOString() !== event.at) {
-    throw new MedtraceError("INPUT_INVALID", "an event's time is UTC as YYYY-MM-DDTHH:mm:ss.sssZ", { at: event.id });
-  }
-  return at;
 }
