@@ -79,6 +79,9 @@ function fromFramework(error: unknown): MedtraceError | undefined {
   if (error instanceof errorCodes.FST_ERR_MAX_PARAM_LENGTH) {
     return new MedtraceError("INPUT_TOO_LARGE", "a part of the path is over the limit", { at: "path" });
   }
+  if (error instanceof errorCodes.FST_ERR_BAD_URL) {
+    return new MedtraceError("INPUT_MALFORMED", "the path cannot be read", { at: "path", hint: "write % as %25" });
+  }
   if (error instanceof errorCodes.FST_ERR_NOT_FOUND) return new MedtraceError("NOT_FOUND", "there is nothing here");
   if (!(error instanceof Error)) return undefined;
   const { validation, validationContext, statusCode } = error as FastifyError;
@@ -94,7 +97,7 @@ function fromFramework(error: unknown): MedtraceError | undefined {
     return new MedtraceError("INPUT_MALFORMED", "the body is not JSON that is taken", { at: "body" });
   }
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
-    return new MedtraceError("INPUT_MALFORMED", "the request cannot be read");
+    return new MedtraceError("INPUT_MALFORMED", "the request cannot be read", { hint: "/docs says what is taken" });
   }
   return undefined;
 }

@@ -3,14 +3,14 @@ import { randomBytes } from "node:crypto";
 import { requireBearer } from "@medtrace/service-kit/bearer";
 import type { Logger } from "@medtrace/service-kit/log";
 import { createMetrics } from "@medtrace/service-kit/metrics";
-import { createServer, listen } from "@medtrace/service-kit/server";
+import { answerProblem, createServer, type ErrorHandler, listen } from "@medtrace/service-kit/server";
 import { createTokenVerifier } from "@medtrace/service-kit/token";
 import { inServerSpan, openTracing } from "@medtrace/service-kit/tracing";
 import type { EventLog } from "@medtrace/shared/ports/event-log";
 import type { KeyProvider, Vault } from "@medtrace/shared/ports/vault";
 import type { IngestSettings } from "./config.ts";
 import { loadDirectory } from "./directory.ts";
-import { fhirRoutes } from "./fhir/routes.ts";
+import { answerOutcome, fhirRoutes } from "./fhir/routes.ts";
 import { reject } from "./hl7v2/ack.ts";
 import { addHl7Routes } from "./hl7v2/routes.ts";
 import { createTake } from "./hl7v2/take.ts";
@@ -62,7 +62,10 @@ export async function startIngest({ eventLog, vault, keys, settings, log }: Inge
       ...(await reach("the vault", vault)),
     ];
   };
-  const server = await createServer({ name: "ingest", log, metrics, tracing, ready: missing });
+  // What no route takes is told in the form of its neighbours too.
+  const errorHandler: ErrorHandler = (error, request, reply) =>
+    /^\/fhir\b/.test(request.url) ? answerOutcome(error, request, reply) : answerProblem(error, request, reply);
+  const server = await createServer({ name: "ingest", log, metrics, tracing, ready: missing, errorHandler });
   requireBearer(server, verifier);
   const { bodyBytesMax } = settings;
   addHl7Routes(server, { take, bodyBytesMax });

@@ -44,16 +44,22 @@ function draftOfEntry(
     if (method !== undefined && method !== "POST" && method !== "PUT") {
       throw invalid(`${at}.request.method`, "is not one that is taken", "events are created, by POST");
     }
-    if (entry["resource"] === undefined) throw invalid(`${at}.resource`, "is required");
+    if (entry["resource"] === undefined) throw invalid(`${at}.resource`, "is required", "send events in entries");
     return draftOfResource(element(entry["resource"], `${at}.resource`), context, resolve);
   } catch (error) {
     if (!(error instanceof MedtraceError)) throw error;
-    const place = error.at === undefined || error.at.startsWith(at) ? at : `${at}.resource: ${error.at}`;
     return new MedtraceError(error.code, error.message, {
-      at: place,
+      at: placeInBundle(at, error.at),
       ...(error.hint === undefined ? {} : { hint: error.hint }),
     });
   }
+}
+
+/** The FHIRPath from the Bundle on, of a place in an entry or in its resource. */
+function placeInBundle(entry: string, at = entry): string {
+  if (at.startsWith(entry)) return at;
+  const path = at.split(".");
+  return [`${entry}.resource`, ...(/^[A-Z]/.test(at) ? path.slice(1) : path)].join(".");
 }
 
 /** What a fullUrl stands for: the relative reference of the entry's resource where it has an id. */

@@ -4,6 +4,8 @@ import type { Coding } from "@medtrace/shared/model/trace-event";
 
 export type Element = Readonly<Record<string, unknown>>;
 
+const DEFINED = "hl7.org/fhir/R4 has the definition of each resource";
+
 /** @throws MedtraceError INPUT_INVALID naming the FHIRPath. */
 export function invalid(at: string, message: string, hint?: string): MedtraceError {
   return new MedtraceError("INPUT_INVALID", message, { at, ...(hint === undefined ? {} : { hint }) });
@@ -11,7 +13,8 @@ export function invalid(at: string, message: string, hint?: string): MedtraceErr
 
 /** The value as a JSON object. @throws MedtraceError INPUT_INVALID */
 export function element(value: unknown, at: string): Element {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalid(at, "must be a JSON object");
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw invalid(at, "must be a JSON object", DEFINED);
   return value as Element;
 }
 
@@ -25,7 +28,7 @@ export function child(parent: Element, name: string, at: string): Element | unde
 export function children(parent: Element, name: string, at: string): readonly Element[] {
   const value = parent[name];
   if (value === undefined) return [];
-  if (!Array.isArray(value)) throw invalid(`${at}.${name}`, "must be a JSON array");
+  if (!Array.isArray(value)) throw invalid(`${at}.${name}`, "must be a JSON array", DEFINED);
   return value.map((item, i) => element(item, `${at}.${name}[${i}]`));
 }
 
@@ -35,9 +38,11 @@ const TEXT_CHARACTERS_MAX = 65_536;
 export function text(parent: Element, name: string, at: string): string | undefined {
   const value = parent[name];
   if (value === undefined) return undefined;
-  if (typeof value !== "string") throw invalid(`${at}.${name}`, "must be a string");
-  if (value.length > TEXT_CHARACTERS_MAX) throw invalid(`${at}.${name}`, `is over ${TEXT_CHARACTERS_MAX} characters`);
-  if (!value.isWellFormed()) throw invalid(`${at}.${name}`, "holds half of a surrogate pair");
+  if (typeof value !== "string") throw invalid(`${at}.${name}`, "must be a string", DEFINED);
+  if (value.length > TEXT_CHARACTERS_MAX)
+    throw invalid(`${at}.${name}`, `is over ${TEXT_CHARACTERS_MAX} characters`, "shorten it");
+  if (!value.isWellFormed())
+    throw invalid(`${at}.${name}`, "holds half of a surrogate pair", "cut text between characters");
   return value.trim() || undefined;
 }
 
@@ -45,7 +50,7 @@ export function text(parent: Element, name: string, at: string): string | undefi
 export function texts(parent: Element, name: string, at: string): readonly string[] {
   const value = parent[name];
   if (value === undefined) return [];
-  if (!Array.isArray(value)) throw invalid(`${at}.${name}`, "must be a JSON array");
+  if (!Array.isArray(value)) throw invalid(`${at}.${name}`, "must be a JSON array", DEFINED);
   return value.flatMap((_, i) => text({ item: value[i] }, "item", `${at}.${name}[${i}]`) ?? []);
 }
 

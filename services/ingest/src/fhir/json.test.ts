@@ -119,6 +119,7 @@ test("bytes that are not UTF-8 are refused as that", () => {
   for (const hex of wrong) {
     const error = refusal(Buffer.concat([Buffer.from('{"a":"'), Buffer.from(hex, "hex"), Buffer.from('"}')]));
     assert.deepEqual([error.code, error.message], ["INPUT_MALFORMED", "the bytes are not UTF-8"], hex);
+    assert.match(error.at ?? "", /^byte [678]$/, hex);
   }
 });
 

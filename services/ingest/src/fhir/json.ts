@@ -37,8 +37,17 @@ function decode(bytes: Bytes): string {
     const text = fromUtf8(bytes);
     return text.charCodeAt(0) === BOM ? text.slice(1) : text;
   } catch {
-    throw new MedtraceError("INPUT_MALFORMED", "the bytes are not UTF-8", { hint: "FHIR JSON is sent in UTF-8" });
+    throw new MedtraceError("INPUT_MALFORMED", "the bytes are not UTF-8", {
+      at: `byte ${utf8Fault(bytes)}`,
+      hint: "FHIR JSON is sent in UTF-8",
+    });
   }
+}
+
+/** Offset of the first byte that is not UTF-8, or of the next after it: what is valid is the same when written again. */
+function utf8Fault(bytes: Bytes): number {
+  const again = Buffer.from(Buffer.from(bytes).toString("utf8"));
+  return bytes.findIndex((byte, i) => byte !== again[i]);
 }
 
 /** Before JSON.parse, whose recursion a hostile body could exhaust. */
@@ -54,7 +63,10 @@ function checkDepth(bytes: Bytes): void {
     // 0x5b [ and 0x7b {; 0x5d ] and 0x7d }
     else if ((byte | 0x20) === 0x7b) {
       if (++depth > DEPTH_MAX) {
-        throw new MedtraceError("INPUT_MALFORMED", `nested deeper than ${DEPTH_MAX}`, { at: `byte ${i}` });
+        throw new MedtraceError("INPUT_MALFORMED", `nested deeper than ${DEPTH_MAX}`, {
+          at: `byte ${i}`,
+          hint: "resources nest about ten deep",
+        });
       }
     } else if ((byte | 0x20) === 0x7d) depth--;
   }
@@ -68,7 +80,10 @@ function mayNameProto(text: string): boolean {
 function refuseProto(value: unknown): void {
   if (typeof value !== "object" || value === null) return;
   if (Object.hasOwn(value, "__proto__")) {
-    throw new MedtraceError("INPUT_MALFORMED", "a member must not be named __proto__", { at: "__proto__" });
+    throw new MedtraceError("INPUT_MALFORMED", "a member must not be named __proto__", {
+      at: "__proto__",
+      hint: "leave it out",
+    });
   }
   for (const member of Object.values(value)) refuseProto(member);
 }

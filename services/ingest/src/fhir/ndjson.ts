@@ -149,8 +149,13 @@ function mapLine({ bytes }: Line, context: MappingContext, { lineBytesMax }: Ndj
   try {
     return draftOfResource(parseJson(bytes), context);
   } catch (error) {
-    if (error instanceof MedtraceError) return error;
-    throw error;
+    if (!(error instanceof MedtraceError)) throw error;
+    const { code, message, at, hint } = error;
+    // Of the one line that JSON was read from, the column says it all.
+    return new MedtraceError(code, message, {
+      ...(at === undefined ? {} : { at: at.replace(/^line 1, /, "") }),
+      ...(hint === undefined ? {} : { hint }),
+    });
   }
 }
 

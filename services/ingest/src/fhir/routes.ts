@@ -2,7 +2,7 @@
 import { Readable } from "node:stream";
 import { isTransient } from "@medtrace/service-kit/http-status";
 import { MedtraceError } from "@medtrace/shared/errors";
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Draft, Intake, MappingContext, Receipted } from "../normalise/draft.ts";
 import { draftsOfBundle } from "./bundle.ts";
 import { element, invalid } from "./element.ts";
@@ -21,6 +21,13 @@ const FHIR_JSON = "application/fhir+json; charset=utf-8";
 const NDJSON = "application/fhir+ndjson";
 const write = { scope: "trace/events.write" } as const;
 
+/** An error as OperationOutcome. */
+export function answerOutcome(error: unknown, _request: FastifyRequest, reply: FastifyReply): void {
+  const { status, outcome } = outcomeOfError(error);
+  if (isTransient(status)) reply.header("retry-after", "1");
+  reply.code(status).type(FHIR_JSON).send(JSON.stringify(outcome));
+}
+
 /** A fastify plugin with the FHIR endpoints; its errors are OperationOutcomes. */
 export function fhirRoutes({ intake, context, limits }: FhirRoutesOptions): (app: FastifyInstance) => Promise<void> {
   const accept = async (institution: string, draft: Draft): Promise<Receipted> => {
@@ -31,8 +38,9 @@ export function fhirRoutes({ intake, context, limits }: FhirRoutesOptions): (app
 
   const create = (type: TakenType) => async (request: FastifyRequest, reply: FastifyReply) => {
     const { institution } = request.caller;
-    const resource = element(parseJson(request.body as Buffer), type);
-    if (resourceType(resource) !== type) throw invalid("resourceType", `must be ${type} here`, "see the path");
+    const resource = element(parseJson(jsonBody(request)), type);
+    if (resourceType(resource) !== type)
+      throw invalid("resourceType", `must be ${type} here`, "post others to their own path");
     const receipt = await accept(institution, draftOfResource(resource, context(institution)));
     if (receipt.status === "conflict") throw conflict(receipt);
     return reply
@@ -43,11 +51,7 @@ export function fhirRoutes({ intake, context, limits }: FhirRoutesOptions): (app
   };
 
   return async (app) => {
-    app.setErrorHandler((error: FastifyError, _request, reply) => {
-      const { status, outcome } = outcomeOfError(error);
-      if (isTransient(status)) reply.header("retry-after", "1");
-      reply.code(status).type(FHIR_JSON).send(JSON.stringify(outcome));
-    });
+    app.setErrorHandler(answerOutcome);
     app.removeAllContentTypeParsers();
     app.addContentTypeParser(
       ["application/fhir+json", "application/json"],
@@ -73,7 +77,7 @@ export function fhirRoutes({ intake, context, limits }: FhirRoutesOptions): (app
       { config: write, schema: { tags: ["FHIR"], summary: "Take a batch, transaction or collection Bundle" } },
       async (request, reply) => {
         const { institution } = request.caller;
-        const resource = element(parseJson(request.body as Buffer), "Bundle");
+        const resource = element(parseJson(jsonBody(request)), "Bundle");
         if (resourceType(resource) !== "Bundle")
           throw invalid("resourceType", "must be Bundle here", "post a resource to its own path");
         const answer = await takeBundle(resource, institution);
@@ -121,6 +125,15 @@ export function fhirRoutes({ intake, context, limits }: FhirRoutesOptions): (app
       entry: responses.map((response) => ({ response })),
     };
   }
+}
+
+/** The body, read whole. @throws MedtraceError INPUT_UNSUPPORTED where it came as NDJSON, which is not read but followed. */
+function jsonBody({ body }: FastifyRequest): Buffer {
+  if (Buffer.isBuffer(body)) return body;
+  throw new MedtraceError("INPUT_UNSUPPORTED", "this endpoint takes one JSON resource", {
+    at: "Content-Type",
+    hint: "application/fhir+json; NDJSON goes to /fhir/$ingest",
+  });
 }
 
 interface EntryResponse {
