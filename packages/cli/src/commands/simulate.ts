@@ -9,6 +9,7 @@ import { createBar } from "../progress.ts";
 import { addToTotals, countsText, reportText, type Totals } from "../publish/report.ts";
 import { createSender, type Sender } from "../publish/send.ts";
 import { deliver } from "../simulate/deliver.ts";
+import type { SimulatedMessage } from "../simulate/desk.ts";
 import { DEFAULT_START, traffic } from "../simulate/traffic.ts";
 import { writeTraffic } from "../simulate/write.ts";
 
@@ -66,10 +67,34 @@ export const addSimulate: AddCommand = (program, cli) => {
 /** Messages that a second stands for where they are not paced. */
 const RATE_UNPACED = 100;
 
+/** A report that a hospital keeps: something to trace, for who has just come. */
+const KEPT_REPORT = /"target":\[\{"reference":"(DiagnosticReport\/[A-Z0-9]+)"/;
+
+/** The same messages; `found` is told of the first record worth tracing. */
+function* lookedThrough(
+  messages: Iterable<SimulatedMessage>,
+  found: (record: string) => void,
+): Iterable<SimulatedMessage> {
+  let told = false;
+  for (const message of messages) {
+    if (!told && message.type === "Provenance") {
+      const record = KEPT_REPORT.exec(new TextDecoder().decode(message.bytes))?.[1];
+      if (record !== undefined) {
+        told = true;
+        found(`${message.institution}/${record}`);
+      }
+    }
+    yield message;
+  }
+}
+
 async function send(messages: ReturnType<typeof traffic>, count: number, options: Options, cli: Cli): Promise<number> {
+  let record: string | undefined;
   const bar = createBar(cli, options.json !== true);
   const delivery = await deliver({
-    messages,
+    messages: lookedThrough(messages, (found) => {
+      record = found;
+    }),
     count,
     rate: options.rate === 0 ? Number.POSITIVE_INFINITY : options.rate,
     senderOf: senders(cliSettings(cli.env), options.retrySeconds, cli),
@@ -92,6 +117,7 @@ async function send(messages: ReturnType<typeof traffic>, count: number, options
       ? `${JSON.stringify({ total: { ...totals, files: undefined, sent, seconds, rate } })}\n`
       : `${sent} messages in ${seconds.toFixed(1)} s, ${rate} a second: ${countsText(totals)}\n`,
   );
+  if (record !== undefined && cli.watched) cli.err(`try: npx medtrace trace ${record}\n`);
   return totals.refused > 0 ? EXIT_NO : EXIT_OK;
 }
 
