@@ -35,7 +35,9 @@ export function requireBearer(app: FastifyInstance, verifier: TokenVerifier): vo
     const { config } = request.routeOptions;
     if (config.public === true || request.is404) return done();
     const token = bearerToken(request.headers.authorization);
-    if (token === undefined) return done(unauthenticated(reply, request.headers.authorization));
+    if (token === undefined || isTwice("authorization", request.raw.rawHeaders)) {
+      return done(unauthenticated(reply, request.headers.authorization));
+    }
     const known = verifier.remembered(token);
     if (known !== undefined) return done(admit(request, reply, known, config.scope));
     verifier.verify(token).then(
@@ -50,6 +52,16 @@ function bearerToken(header: string | undefined): string | undefined {
   return header === undefined ? undefined : /^Bearer +([A-Za-z0-9\-._~+/]+=*)$/i.exec(header)?.[1];
 }
 
+/** Node reads the first of two: whoever stands before us may have looked at the other. */
+function isTwice(name: string, rawHeaders: readonly string[]): boolean {
+  let count = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const header = rawHeaders[i] ?? "";
+    if (header.length === name.length && header.toLowerCase() === name) count++;
+  }
+  return count > 1;
+}
+
 function admit(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -59,6 +71,7 @@ function admit(
   if (scope !== undefined && !caller.scopes.has(scope)) {
     reply.header("www-authenticate", `Bearer error="insufficient_scope", scope="${scope}"`);
     return new MedtraceError("FORBIDDEN", `the token does not have the scope ${scope}`, {
+      at: "scope",
       hint: `ask for a token with the scope ${scope}`,
     });
   }
@@ -74,7 +87,7 @@ function unauthenticated(reply: FastifyReply, header: string | undefined): Medtr
         at: "Authorization",
         hint: "send Authorization: Bearer TOKEN; medtrace token prints one",
       })
-    : new MedtraceError("UNAUTHENTICATED", "the Authorization header does not hold a bearer token", {
+    : new MedtraceError("UNAUTHENTICATED", "the Authorization header does not hold one bearer token", {
         at: "Authorization",
         hint: "send Authorization: Bearer TOKEN",
       });
