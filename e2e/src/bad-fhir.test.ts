@@ -7,7 +7,6 @@ import {
   eventsTaken,
   holdsExactly,
   refusal,
-  type Sent,
   send,
   startTarget,
   type Target,
@@ -27,7 +26,7 @@ interface Refused {
   readonly name: string;
   readonly path?: string;
   readonly body: string | Uint8Array | object;
-  readonly headers?: Sent["headers"];
+  readonly headers?: Readonly<Record<string, string>>;
   readonly status: number;
   readonly place: string | RegExp;
 }

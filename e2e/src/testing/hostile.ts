@@ -59,7 +59,8 @@ export interface Answer {
 
 export interface Sent {
   readonly method?: string;
-  readonly headers?: OutgoingHttpHeaders;
+  /** By name, or as names and values in turn, which may repeat. */
+  readonly headers?: OutgoingHttpHeaders | readonly string[];
   readonly body?: string | Uint8Array;
 }
 
@@ -69,7 +70,8 @@ export async function send(url: string, { method = "POST", headers = {}, body = 
   // The path as it stands: URL would take `/../` out of it.
   const path = url.slice(origin.length) || "/";
   const { hostname: host, port } = new URL(origin);
-  const asked = request({ host, port, path, method, headers, agent: false });
+  const given = Array.isArray(headers) ? ["host", host, ...headers] : headers;
+  const asked = request({ host, port, path, method, headers: given as OutgoingHttpHeaders, agent: false });
   const answered = once(asked, "response");
   // A service may answer and hang up before it has read everything.
   asked.on("error", () => {});
