@@ -1,5 +1,13 @@
 /** Metrics of one service, for Prometheus. Names follow its conventions: a prefix, base units last, `_total` on counts. */
-import { Counter, collectDefaultMetrics, Gauge, type GaugeConfiguration, Histogram, Registry } from "prom-client";
+import {
+  Counter,
+  type CounterConfiguration,
+  collectDefaultMetrics,
+  Gauge,
+  type GaugeConfiguration,
+  Histogram,
+  Registry,
+} from "prom-client";
 
 /** What every metric is made from. Labels hold kinds of things, of which there are few: never ids. */
 export interface MetricOptions<Label extends string> {
@@ -13,6 +21,11 @@ export interface HistogramOptions<Label extends string> extends MetricOptions<La
   readonly buckets: readonly number[];
 }
 
+export interface CounterOptions<Label extends string> extends MetricOptions<Label> {
+  /** Sets the counter, by `reset` and `inc`, whenever the metrics are asked for; as for {@link GaugeOptions}. */
+  readonly collect?: (counter: Counter<Label>) => void | Promise<void>;
+}
+
 export interface GaugeOptions<Label extends string> extends MetricOptions<Label> {
   /** Sets the gauge whenever the metrics are asked for. MUST NOT reject, and MUST end soon: who asks waits for it. */
   readonly collect?: (gauge: Gauge<Label>) => void | Promise<void>;
@@ -21,7 +34,7 @@ export interface GaugeOptions<Label extends string> extends MetricOptions<Label>
 /** One service's metrics; services that share a process have one each. */
 export interface Metrics {
   /** A count that only grows: `medtrace_…_total`. */
-  counter<Label extends string = never>(options: MetricOptions<Label>): Counter<Label>;
+  counter<Label extends string = never>(options: CounterOptions<Label>): Counter<Label>;
   /** A value that goes up and down. */
   gauge<Label extends string = never>(options: GaugeOptions<Label>): Gauge<Label>;
   /** How values spread: `medtrace_…_seconds`, `_bytes` or `_count` of things at once. */
@@ -47,7 +60,7 @@ export function createMetrics(): Metrics {
   return {
     counter: (options) => {
       if (!COUNTER.test(options.name)) throw new TypeError(`a counter's name ends in _total: ${options.name}`);
-      return new Counter(common(options));
+      return counterOf(common(options), options.collect);
     },
     gauge: (options) => {
       if (COUNTER.test(options.name)) throw new TypeError(`a gauge's name does not end in _total: ${options.name}`);
@@ -60,6 +73,17 @@ export function createMetrics(): Metrics {
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };
+}
+
+function counterOf<Label extends string>(
+  configuration: CounterConfiguration<Label>,
+  collect: CounterOptions<Label>["collect"],
+): Counter<Label> {
+  const counter: Counter<Label> = new Counter({
+    ...configuration,
+    ...(collect === undefined ? {} : { collect: () => collect(counter) }),
+  });
+  return counter;
 }
 
 function gaugeOf<Label extends string>(

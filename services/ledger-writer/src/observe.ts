@@ -1,8 +1,8 @@
 /** What operators see of the writer: metrics and log lines. */
 
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "@medtrace/service-kit/log";
 import type { Metrics } from "@medtrace/service-kit/metrics";
+import { within } from "@medtrace/service-kit/within";
 import { MedtraceError } from "@medtrace/shared/errors";
 import type { EventLog } from "@medtrace/shared/ports/event-log";
 import type { StreamState, Writer, WriterObserver } from "./writer.ts";
@@ -106,15 +106,4 @@ export function observeStreams(metrics: Metrics, writer: Writer, eventLog: Event
       }
     },
   });
-}
-
-/** What was promised, or undefined where it fails or takes longer. */
-async function within<T>(wait_ms: number, promised: Promise<T>): Promise<T | undefined> {
-  const late = new AbortController();
-  const timeout = sleep(wait_ms, undefined, { signal: late.signal }).catch(() => undefined);
-  try {
-    return await Promise.race([promised.catch(() => undefined), timeout]);
-  } finally {
-    late.abort();
-  }
 }

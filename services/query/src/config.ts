@@ -11,6 +11,13 @@ import {
 } from "@medtrace/shared/config";
 import { z } from "zod";
 
+/** Settings of the projector as a process of its own. */
+export interface ProjectorSettings {
+  readonly engines: EngineSettings;
+  readonly host: string;
+  readonly port: number;
+}
+
 export interface QuerySettings {
   readonly engines: EngineSettings;
   readonly auth: AuthSettings;
@@ -19,6 +26,8 @@ export interface QuerySettings {
   /** Where queries report themselves to, as AuditEvents. */
   readonly ingestUrl: string;
   readonly audit: AuditSettings;
+  /** Whether this process projects too, where no other does. */
+  readonly projects: boolean;
   /** `count`: answers say how many events the caller may not see. */
   readonly hiddenCount: "none" | "count";
   readonly limits: QueryLimits;
@@ -54,6 +63,7 @@ const shape = {
   QUERY_AUDIT: z.enum(["on", "off"], "wants on or off").default("on"),
   QUERY_AUDIT_FOLDER: z.string().optional(),
   QUERY_AUDIT_BYTES_MAX: wholeNumber(65_536, 1_099_511_627_776, 1_073_741_824),
+  QUERY_PROJECTOR: z.enum(["on", "off"], "wants on or off").default("on"),
   QUERY_HIDDEN_COUNT: z.enum(["none", "count"], "wants none or count").default("none"),
   QUERY_DEPTH_MAX: wholeNumber(1, 100, 10),
   QUERY_NODES_MAX: wholeNumber(1, 100_000, 2_000),
@@ -78,6 +88,7 @@ export function querySettings(env: Environment = process.env): QuerySettings {
       folder: settings.QUERY_AUDIT_FOLDER ?? join(engines.data, "query-audit"),
       spoolBytesMax: settings.QUERY_AUDIT_BYTES_MAX,
     },
+    projects: settings.QUERY_PROJECTOR === "on",
     hiddenCount: settings.QUERY_HIDDEN_COUNT,
     limits: {
       depthMax: settings.QUERY_DEPTH_MAX,
@@ -89,4 +100,14 @@ export function querySettings(env: Environment = process.env): QuerySettings {
       cache_ms_max: settings.QUERY_CACHE_MS_MAX,
     },
   };
+}
+
+const projectorShape = {
+  HOST: z.string().default("127.0.0.1"),
+  PROJECTOR_PORT: wholeNumber(0, 65_535, 4004),
+};
+
+export function projectorSettings(env: Environment = process.env): ProjectorSettings {
+  const settings = readSettings(projectorShape, env);
+  return { engines: engineSettings(env), host: settings.HOST, port: settings.PROJECTOR_PORT };
 }

@@ -7,6 +7,7 @@ import type { KeyProvider, Vault } from "@medtrace/shared/ports/vault";
 import type { AuditTrail } from "./audit/trail.ts";
 import type { QuerySettings } from "./config.ts";
 import type { Feed } from "./feed.ts";
+import type { ProjectorStatus } from "./projector/status.ts";
 import type { EventVerifier } from "./verified.ts";
 
 export interface QueryContext {
@@ -19,7 +20,7 @@ export interface QueryContext {
   readonly standing: () => Promise<Standing>;
   readonly trail: AuditTrail;
   readonly feed: Feed;
-  readonly projectorStatus: () => unknown;
+  readonly projectorStatus: () => ProjectorStatus;
   readonly settings: QuerySettings;
   readonly log: Logger;
 }

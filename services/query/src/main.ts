@@ -7,6 +7,7 @@ import { openVault } from "@medtrace/engines/vault/open";
 import { createLogger } from "@medtrace/service-kit/log";
 import { runUntilSignal } from "@medtrace/service-kit/run";
 import { querySettings } from "./config.ts";
+import { type ProjectorStatus, STARTING } from "./projector/status.ts";
 import { startProjectorThread } from "./projector/thread.ts";
 import { startQuery } from "./run.ts";
 
@@ -18,8 +19,10 @@ const vault = await openVault(engines.vaultUrl, keys);
 const ledger = await openLedger(engines.ledgerUrl, { owner: engines.ledgerOwner });
 const projection = await openProjection(engines.projectionUrl);
 const cache = await openCache(engines.cacheUrl);
-const projector = startProjectorThread(engines, log);
-const projectorStatus = () => projector.status();
+const projector = settings.projects ? startProjectorThread(engines, log) : undefined;
+const projectorStatus = (): ProjectorStatus => projector?.status() ?? { ...STARTING, state: "elsewhere" };
 const query = await startQuery({ projection, ledger, vault, cache, keys, projectorStatus, settings, log });
 log.info({ address: query.url }, "ready");
-await runUntilSignal([query, projector, cache, projection, ledger, vault], { log });
+await runUntilSignal([query, ...(projector === undefined ? [] : [projector]), cache, projection, ledger, vault], {
+  log,
+});

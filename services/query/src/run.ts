@@ -16,6 +16,8 @@ import { type AuditTrail, createAuditTrail, type Deliver, NO_TRAIL } from "./aud
 import type { QuerySettings } from "./config.ts";
 import { createStanding, type QueryContext } from "./context.ts";
 import { createFeed } from "./feed.ts";
+import { observeProjector, observeStanding } from "./projector/observe.ts";
+import type { ProjectorStatus } from "./projector/status.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { evidenceRoutes } from "./routes/evidence.ts";
 import { feedRoutes } from "./routes/feed.ts";
@@ -32,8 +34,8 @@ export interface QueryParts {
   readonly vault: Vault;
   readonly cache: Cache;
   readonly keys: KeyProvider;
-  /** Where the projector stands, for /v1/integrity. */
-  readonly projectorStatus: () => unknown;
+  /** Where this process' projector stands, for /v1/integrity and the metrics. */
+  readonly projectorStatus: () => ProjectorStatus;
   readonly settings: QuerySettings;
   readonly log: Logger;
   /** How reports of queries reach ingest; by default over HTTP, with tokens of the embedded issuer. */
@@ -64,6 +66,8 @@ export async function startQuery(parts: QueryParts): Promise<RunningQuery> {
   const feed = createFeed(projection, verifier);
   const trail = await openTrail(parts, metrics);
   const standing = createStanding(projection, ledger);
+  observeStanding(metrics, standing);
+  if (settings.projects) observeProjector(metrics, projectorStatus);
   const ctx: QueryContext = {
     projection,
     ledger,

@@ -4,7 +4,15 @@ import { Worker } from "node:worker_threads";
 import type { Logger } from "@medtrace/service-kit/log";
 import type { EngineSettings } from "@medtrace/shared/config";
 import { MedtraceError } from "@medtrace/shared/errors";
-import { backoff_ms, type Fault, type ProjectorStatus, type ProjectorWord, STOP } from "./status.ts";
+import {
+  backoff_ms,
+  type Fault,
+  type ProjectorStatus,
+  type ProjectorTally,
+  type ProjectorWord,
+  STARTING,
+  STOP,
+} from "./status.ts";
 
 /** Longest wait for a thread that was told to stop: it ends between two blocks. */
 const STOP_MS_MAX = 15_000;
@@ -14,7 +22,8 @@ export interface ProjectorThread extends AsyncDisposable {
 }
 
 /**
- * Starts the projector over these engines. A failure never ends it: it is logged, shows in the status, and the
+ * Starts the projector over these engines; where another process projects already it waits, and takes over when that
+ * one is gone. A failure never ends it: it is logged, shows in the status, and the
  * projector starts again after a growing wait. Disposing stops it after the block it is at.
  */
 export function startProjectorThread(settings: EngineSettings, log: Logger): ProjectorThread {
@@ -32,18 +41,7 @@ class Keeper {
   readonly #kept: Promise<void>;
   #worker: Worker | undefined;
   #crashes = 0;
-  #status: ProjectorStatus = {
-    state: "starting",
-    why: undefined,
-    height: 0,
-    ledgerHeight: 0,
-    lag: 0,
-    events: 0,
-    batches: 0,
-    duplicates: 0,
-    incidents: 0,
-    restarts: 0,
-  };
+  #status: ProjectorStatus = STARTING;
 
   constructor(settings: EngineSettings, log: Logger) {
     this.#settings = settings;
@@ -98,18 +96,28 @@ class Keeper {
   #hear(word: ProjectorWord): void {
     switch (word.kind) {
       case "running":
+        if (this.#status.state === "waiting") this.#log.info("this process projects now");
         this.#status = { ...this.#status, state: "running", why: undefined };
         return;
+      case "waiting":
+        if (this.#status.state !== "waiting") this.#log.info("another process projects; this one waits to take over");
+        this.#status = { ...this.#status, state: "waiting", why: undefined };
+        return;
       case "progress": {
-        const { kind: _, ...progress } = word;
-        if (progress.height > this.#status.height) this.#crashes = 0;
+        const { progress, fresh } = word;
+        const { tally, height } = this.#status;
+        if (progress.height > height) this.#crashes = 0;
         const lag = Math.max(0, progress.ledgerHeight - progress.height);
-        this.#status = { ...this.#status, ...progress, lag };
+        const { events, batches } = { events: tally.events + fresh.events, batches: tally.batches + fresh.batches };
+        this.#status = { ...this.#status, ...progress, lag, tally: { ...tally, events, batches } };
         return;
       }
-      case "incident": {
-        const { kind, batch, detail } = word.incident;
-        this.#log.error({ incident: kind, batch, detail }, "integrity incident; see docs/runbooks/integrity.md");
+      case "incidents": {
+        for (const { kind, batch, detail } of word.told) {
+          this.#log.error({ incident: kind, batch, detail }, "integrity incident; see docs/runbooks/integrity.md");
+        }
+        const { tally } = this.#status;
+        this.#status = { ...this.#status, tally: { ...tally, incidents: sums(tally.incidents, word.counts) } };
         return;
       }
       case "failed":
@@ -124,4 +132,11 @@ class Keeper {
     const err = code === undefined ? undefined : new MedtraceError(code, message, details);
     this.#log.error({ ...(err === undefined ? { why: message } : { err }), wait_ms }, "the projector is started again");
   }
+}
+
+type Kinds = ProjectorTally["incidents"];
+
+function sums(one: Kinds, other: Kinds): Kinds {
+  const kinds = Object.keys(one) as (keyof Kinds)[];
+  return Object.fromEntries(kinds.map((kind) => [kind, one[kind] + other[kind]])) as Kinds;
 }

@@ -6,13 +6,15 @@ import { openLedger } from "@medtrace/engines/ledger/open";
 import { lockProjection, openProjection } from "@medtrace/engines/projection/open";
 import { inBatchSpan, openTracing } from "@medtrace/service-kit/tracing";
 import type { EngineSettings } from "@medtrace/shared/config";
-import { MedtraceError } from "@medtrace/shared/errors";
+import { hasCode, MedtraceError } from "@medtrace/shared/errors";
 import type { Ledger } from "@medtrace/shared/ports/ledger";
-import type { Projection } from "@medtrace/shared/ports/projection";
+import { type Incident, PROJECTION_LIMITS, type Projection } from "@medtrace/shared/ports/projection";
 import { type ProjectorParts, runProjector } from "./projector.ts";
-import { backoff_ms, type Fault, type ProjectorWord, STOP } from "./status.ts";
+import { backoff_ms, type Fault, type ProjectorProgress, type ProjectorWord, STARTING, STOP } from "./status.ts";
 
 const PROGRESS_EVERY_MS = 500;
+/** How soon one that waits finds the lock free. */
+const STANDBY_MS = 500;
 /** New incidents told one by one at a time; the projection has them all. */
 const INCIDENTS_TOLD_MAX = 20;
 
@@ -30,6 +32,12 @@ while (!stop.signal.aborted) {
     await projectOnce(workerData as EngineSettings, stop.signal);
   } catch (error) {
     if (stop.signal.aborted) break;
+    if (hasCode(error, "LOCKED")) {
+      failures = 0;
+      say({ kind: "waiting" });
+      await sleep(STANDBY_MS, undefined, { signal: stop.signal }).catch(() => undefined);
+      continue;
+    }
     const wait_ms = backoff_ms(failures++);
     say({ kind: "failed", fault: faultOf(error), wait_ms });
     await sleep(wait_ms, undefined, { signal: stop.signal }).catch(() => undefined);
@@ -61,16 +69,19 @@ interface Progress extends AsyncDisposable {
 
 /** Tells of progress now and then; of new incidents at once. */
 async function reportProgress(ledger: Ledger, projection: Projection): Promise<Progress> {
-  let incidents = (await projection.counts()).incidents;
+  let before = await projection.counts();
+  let { incidents } = before;
   const tell = async (): Promise<void> => {
     const [checkpoint, counts, ledgerHeight] = await Promise.all([
       projection.checkpoint(),
       projection.counts(),
       ledger.height(),
     ]);
-    const { events, batches, duplicates } = counts;
-    const height = (checkpoint?.block ?? -1) + 1;
-    say({ kind: "progress", height, ledgerHeight, events, batches, duplicates, incidents: counts.incidents });
+    const { leaves: _, ...counted } = counts;
+    const progress: ProjectorProgress = { height: (checkpoint?.block ?? -1) + 1, ledgerHeight, ...counted };
+    const fresh = { events: counts.events - before.events, batches: counts.batches - before.batches };
+    before = counts;
+    say({ kind: "progress", progress, fresh });
   };
   await tell();
   // A ledger that cannot be reached ends the run itself, and says why there.
@@ -79,15 +90,21 @@ async function reportProgress(ledger: Ledger, projection: Projection): Promise<P
     async applied() {
       const now = (await projection.counts()).incidents;
       if (now === incidents) return;
-      const fresh = await projection.incidents(Math.min(now - incidents, INCIDENTS_TOLD_MAX));
+      const fresh = await projection.incidents(Math.min(now - incidents, PROJECTION_LIMITS.pageMax));
       incidents = now;
-      for (const incident of fresh.toReversed()) say({ kind: "incident", incident });
+      say({ kind: "incidents", counts: byKind(fresh), told: fresh.slice(0, INCIDENTS_TOLD_MAX).toReversed() });
     },
     async [Symbol.asyncDispose]() {
       clearInterval(timer);
       await tell().catch(() => undefined);
     },
   };
+}
+
+function byKind(incidents: readonly Incident[]): Record<Incident["kind"], number> {
+  const counts = { ...STARTING.tally.incidents };
+  for (const { kind } of incidents) counts[kind]++;
+  return counts;
 }
 
 /** Only errors of our own are told in words: another's message may quote what it met. */

@@ -24,6 +24,7 @@ import type { Vault } from "@medtrace/shared/ports/vault";
 import type { Deliver } from "../audit/trail.ts";
 import { type QuerySettings, querySettings } from "../config.ts";
 import { runProjector } from "../projector/projector.ts";
+import { type ProjectorStatus, STARTING } from "../projector/status.ts";
 import { startQuery } from "../run.ts";
 
 export interface Stack extends AsyncDisposable {
@@ -99,7 +100,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     for (const text of resources) reports.push({ institution, resource: JSON.parse(text) });
     return [];
   };
-  const projectorStatus = (): object => ({ state: "running" });
+  const projectorStatus = (): ProjectorStatus => ({ ...STARTING, state: "running" });
   const parts = { projection, ledger, vault, cache, keys, projectorStatus, settings, log };
   const query = await startQuery({ ...parts, deliver: options.deliver ?? deliver });
 
