@@ -101,8 +101,11 @@ test("every source file is imported by another, is an entry, or is a test", () =
       ...[...text.matchAll(/new URL\(\s*["'](\.[^"']+)["']/g)].map((match) => resolveImport(path, match[1] as string)),
     ]),
   );
+  const scripts = readFileSync(join(ROOT, "infra/native/up.sh"), "utf8");
   const entries = /(\.test\.ts|\.faults\.ts|\.contract\.ts|\/main\.ts)$/;
-  const dead = files.map(({ path }) => path).filter((path) => !entries.test(path) && !imported.has(path));
+  const dead = files
+    .map(({ path }) => path)
+    .filter((path) => !entries.test(path) && !imported.has(path) && !scripts.includes(path));
   assert.deepEqual(dead, []);
 });
 
@@ -139,4 +142,23 @@ test("docs/metrics.md names every metric", () => {
     .flatMap(({ text }) => [...text.matchAll(/name: "(medtrace_[a-z_]+)"/g)].map((match) => match[1] as string))
     .filter((name) => !documented.includes(`\`${name}\``));
   assert.deepEqual(missing, []);
+});
+
+test("dashboards and alerts ask for documented metrics, and name runbooks that are there", () => {
+  const documented = readFileSync(join(ROOT, "docs/metrics.md"), "utf8");
+  const folder = "infra/grafana/dashboards";
+  const asked = [...readdirSync(join(ROOT, folder)).map((name) => join(folder, name)), "infra/prometheus/alerts.yml"];
+  const text = asked.map((path) => readFileSync(join(ROOT, path), "utf8")).join("\n");
+  const metrics = new Set(
+    text.match(/medtrace_[a-z_]+[a-z]/g)?.map((name) => name.replace(/_seconds_(bucket|count)$/, "_seconds")),
+  );
+  const unknown = [...metrics]
+    .map((name) => name.replace(/_count_bucket$/, "_count"))
+    .filter((name) => !documented.includes(`\`${name}\``));
+  assert.deepEqual(unknown, []);
+  const runbooks = new Set(text.match(/docs\/runbooks\/[a-z-]+\.md/g));
+  assert.deepEqual(
+    [...runbooks].filter((path) => !exists(path)),
+    [],
+  );
 });
