@@ -3,6 +3,7 @@
  * written many at a time, in the order of the file: a row for itself costs more than the event it stands for.
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { MedtraceError } from "@medtrace/shared/errors";
 import { fromHex } from "@medtrace/shared/model/bytes";
 import type { Receipt } from "@medtrace/shared/ports/vault";
 import { inTransaction, openFile } from "../../sqlite/database.ts";
@@ -66,8 +67,9 @@ export class Receipts implements Disposable {
     return found;
   }
 
-  /** @throws MedtraceError STORAGE_FAILED once the file has taken nothing for GATHERED_MAX receipts. */
+  /** @throws MedtraceError STORAGE_FAILED once the file has taken nothing for GATHERED_MAX receipts, or is closed. */
   remember(receipts: readonly Receipt[], watermarks: ReadonlyMap<number, number>): void {
+    if (!this.#db.isOpen) throw new MedtraceError("STORAGE_FAILED", "the vault is closed");
     for (const receipt of receipts) if (!this.#gathered.has(receipt.id)) this.#gathered.set(receipt.id, receipt);
     for (const [partition, covered] of watermarks) {
       this.#covered.set(partition, Math.max(covered, this.#covered.get(partition) ?? 0));
