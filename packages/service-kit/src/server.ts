@@ -16,6 +16,7 @@ import {
   LogController,
 } from "fastify";
 import manifest from "../package.json" with { type: "json" };
+import { holdBodies } from "./bodies.ts";
 import { describeError, isTransient } from "./http-status.ts";
 import type { Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
@@ -27,6 +28,8 @@ import { contextOfHeaders, type Tracing } from "./tracing.ts";
 export interface ServerLimits {
   /** Body of one request, bytes. */
   readonly bodyBytesMax: number;
+  /** Bodies of all requests that are not answered yet, bytes. */
+  readonly heldBytesMax: number;
   /** A path parameter as it stands in the URL, characters: record ids are URLs themselves. */
   readonly paramCharactersMax: number;
   readonly connectionsMax: number;
@@ -39,6 +42,7 @@ export interface ServerLimits {
 
 export const DEFAULT_LIMITS: ServerLimits = {
   bodyBytesMax: 1_048_576,
+  heldBytesMax: 128 * 1_048_576,
   paramCharactersMax: 2_048,
   connectionsMax: 10_000,
   connection_ms_max: 120_000,
@@ -103,6 +107,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   app.server.maxConnections = limits.connectionsMax;
   app.setErrorHandler(errorHandler);
   refuseUnknown(app);
+  readJsonBodies(app, limits);
   refuseCodings(app);
   observe(app, options.metrics);
   if (options.tracing !== undefined) traceRequests(app, options.tracing);
@@ -132,6 +137,17 @@ export async function listen(
       cause: error,
     });
   }
+}
+
+/** JSON alone is read, unless a route's own context says otherwise. */
+function readJsonBodies(app: FastifyInstance, { bodyBytesMax, heldBytesMax }: ServerLimits): void {
+  holdBodies(app, heldBytesMax);
+  const read = app.wholeBody(bodyBytesMax);
+  const parse = app.getDefaultJsonParser("error", "error");
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("application/json", (request, payload, done) => {
+    read(request, payload).then((body) => parse(request, body.toString("utf8"), done), done);
+  });
 }
 
 /** Measures and logs each answer: the route's pattern, never the path that was asked for. */

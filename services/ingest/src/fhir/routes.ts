@@ -55,8 +55,7 @@ export function fhirRoutes({ intake, context, limits }: FhirRoutesOptions): (app
     app.removeAllContentTypeParsers();
     app.addContentTypeParser(
       ["application/fhir+json", "application/json"],
-      { parseAs: "buffer", bodyLimit: limits.bodyBytesMax },
-      (_request, body, done) => done(null, body),
+      app.wholeBody(limits.bodyBytesMax),
     );
     app.addContentTypeParser([NDJSON, "application/x-ndjson", "application/ndjson"], (_request, body, done) =>
       done(null, body),

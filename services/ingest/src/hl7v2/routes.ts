@@ -24,9 +24,7 @@ export interface Hl7RoutesOptions {
 export function addHl7Routes(app: FastifyInstance, { take, bodyBytesMax }: Hl7RoutesOptions): void {
   app.register(async (own) => {
     own.removeAllContentTypeParsers();
-    own.addContentTypeParser(MEDIA_TYPES, { parseAs: "buffer", bodyLimit: bodyBytesMax }, (_request, body, done) =>
-      done(null, body),
-    );
+    own.addContentTypeParser(MEDIA_TYPES, own.wholeBody(bodyBytesMax));
     own.post(
       "/hl7v2",
       {
