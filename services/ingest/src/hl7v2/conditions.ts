@@ -10,6 +10,8 @@ const SEQUENCE: Condition = { code: "100", text: "Segment sequence error" };
 const MISSING: Condition = { code: "101", text: "Required field missing" };
 const TYPE: Condition = { code: "102", text: "Data type error" };
 const VALUE: Condition = { code: "103", text: "Table value not found" };
+/** Said of any length that an application cannot safely handle (from v2.7). */
+const LENGTH: Condition = { code: "104", text: "Value too long" };
 const MESSAGE_TYPE: Condition = { code: "200", text: "Unsupported message type" };
 const VERSION: Condition = { code: "203", text: "Unsupported version id" };
 const DUPLICATE: Condition = { code: "205", text: "Duplicate key identifier" };
@@ -24,6 +26,7 @@ const BY_PLACE: ReadonlyMap<string | undefined, Condition> = new Map([
 const BY_CODE: ReadonlyMap<ErrorCode, Condition> = new Map([
   ["INPUT_MALFORMED", SEQUENCE],
   ["INPUT_INVALID", TYPE],
+  ["INPUT_TOO_LARGE", LENGTH],
   ["EVENT_CONFLICT", DUPLICATE],
 ]);
 const PASSING: ReadonlySet<ErrorCode> = new Set(["BUSY", "STORAGE_FAILED"]);

@@ -1,4 +1,5 @@
 /** From the bytes of a body to acknowledgments: what HTTP and MLLP have in common. */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { hasCode, MedtraceError } from "@medtrace/shared/errors";
 import { traceTimeOf } from "@medtrace/shared/model/time";
 import type { Draft, Intake, MappingContext, Receipted } from "../normalise/draft.ts";
@@ -106,6 +107,8 @@ async function takeMessages(
       const answered = { ...read, receipts: own, error: read.error ?? failure ?? conflictOf(own) };
       outcomes.push(outcomeOf(answered, ackOf(answered, stamp)));
     }
+    // Where all of it is known already, nothing here waits for anything: others still get their turn.
+    if (outcomes.length < messages.length) await nextTurn();
   }
   return outcomes;
 }
