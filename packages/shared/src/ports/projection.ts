@@ -215,3 +215,12 @@ export interface Projection extends AsyncDisposable {
   reset(): Promise<void>;
   ping(): Promise<void>;
 }
+
+/** What makes its holder the only projector of a projection, until it is disposed or its process dies. */
+export interface ProjectorLock extends AsyncDisposable {
+  /**
+   * Grows with every holder: an engine whose lock can be lost while its holder lives refuses to apply blocks for one whose
+   * term is over. 0 where the lock cannot be lost.
+   */
+  readonly term: number;
+}

@@ -1,6 +1,7 @@
 /** One projector at a time per folder: a lock that the operating system takes back when its process dies. */
 import { join } from "node:path";
 import { MedtraceError } from "@medtrace/shared/errors";
+import type { ProjectorLock } from "@medtrace/shared/ports/projection";
 import { tryLock } from "../../sqlite/lock.ts";
 
 /**
@@ -8,7 +9,7 @@ import { tryLock } from "../../sqlite/lock.ts";
  *
  * @throws MedtraceError LOCKED while another process or thread holds it.
  */
-export async function lockFolder(folder: string): Promise<AsyncDisposable> {
+export async function lockFolder(folder: string): Promise<ProjectorLock> {
   const lock = tryLock(join(folder, "projector.lock"));
   if (lock === undefined) {
     throw new MedtraceError("LOCKED", "another projector works on this projection", {
@@ -17,6 +18,7 @@ export async function lockFolder(folder: string): Promise<AsyncDisposable> {
     });
   }
   return {
+    term: 0,
     async [Symbol.asyncDispose]() {
       lock[Symbol.dispose]();
     },

@@ -1,0 +1,70 @@
+/** Connections to MongoDB, as every engine on it opens them. */
+import { MedtraceError } from "@medtrace/shared/errors";
+import { type Db, MongoClient } from "mongodb";
+import { mongoError } from "./errors.ts";
+
+const POOL_MAX = 32;
+const SELECTION_MS_MAX = 10_000;
+const CONNECT_MS_MAX = 10_000;
+/** `mongodb://HOST[:PORT][,…]/DATABASE[?…]`; the database is not left to a default, as engines drop what they own. */
+const WITH_DATABASE = /^mongodb:\/\/[^/]+\/[^/?]+(\?|$)/;
+
+export interface Connection extends AsyncDisposable {
+  readonly client: MongoClient;
+  readonly db: Db;
+}
+
+/**
+ * Connects, and makes sure that the server has transactions.
+ *
+ * @param at the variable that the URL came from; `what` names the engine's role.
+ * @throws MedtraceError CONFIGURATION for a URL without database, or a server without transactions; STORAGE_FAILED
+ * where no primary answers.
+ */
+export async function connect(url: string, at: string, what: string): Promise<Connection> {
+  if (!WITH_DATABASE.test(url)) {
+    throw new MedtraceError("CONFIGURATION", "a MongoDB URL names its database", {
+      at,
+      hint: "mongodb://HOST:PORT/DATABASE?replicaSet=NAME",
+    });
+  }
+  const client = open(url, at);
+  try {
+    await client.connect();
+    const hello = await client.db("admin").command({ hello: 1 });
+    if (hello["setName"] === undefined && hello["msg"] !== "isdbgrid") throw noTransactions(at);
+    return {
+      client,
+      db: client.db(),
+      [Symbol.asyncDispose]: () => client.close(),
+    };
+  } catch (error) {
+    await client.close();
+    throw mongoError(error, what);
+  }
+}
+
+/** Only what was acknowledged by a majority and journaled is done; only that is read. */
+function open(url: string, at: string): MongoClient {
+  try {
+    return new MongoClient(url, {
+      appName: "medtrace",
+      maxPoolSize: POOL_MAX,
+      serverSelectionTimeoutMS: SELECTION_MS_MAX,
+      connectTimeoutMS: CONNECT_MS_MAX,
+      writeConcern: { w: "majority", journal: true },
+      readConcern: { level: "majority" },
+      promoteBuffers: true,
+    });
+  } catch {
+    // The parser's own message may quote the URL, and with it a password.
+    throw new MedtraceError("CONFIGURATION", "not a URL that MongoDB's driver can read", { at });
+  }
+}
+
+function noTransactions(at: string): MedtraceError {
+  return new MedtraceError("CONFIGURATION", "this MongoDB stands alone, without transactions", {
+    at,
+    hint: "start mongod with --replSet and initiate the set; one member is enough",
+  });
+}

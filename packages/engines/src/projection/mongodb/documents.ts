@@ -1,0 +1,181 @@
+/** Documents from the port's shapes, and back; a document that was edited into nonsense is refused. */
+import { MedtraceError } from "@medtrace/shared/errors";
+import { type Batch, batchFaults, batchId, parseBatchId } from "@medtrace/shared/model/batch";
+import { hex } from "@medtrace/shared/model/bytes";
+import type {
+  Derivation,
+  Incident,
+  ProjectedBatch,
+  ProjectedEvent,
+  StoredBatch,
+  StoredDerivation,
+  StoredEvent,
+} from "@medtrace/shared/ports/projection";
+import { Binary } from "mongodb";
+import { Lru } from "../../lru.ts";
+import { eventIdBytes, eventTime_ms } from "../limits.ts";
+import {
+  type BatchDocument,
+  EVERY_EVENT,
+  type EventDocument,
+  entryKey,
+  facetText,
+  type IncidentDocument,
+  idPrefix,
+  TREE_PART_BYTES,
+  type TreeDocument,
+  treePart,
+} from "./schema.ts";
+
+const ENTRIES_REMEMBERED_MAX = 16_384;
+
+/** Makes event documents; remembers the entry keys used last, as agents and subjects come again and again. */
+export class EventDocuments {
+  readonly #entries = new Lru<string, Binary>(ENTRIES_REMEMBERED_MAX);
+
+  /** @throws MedtraceError INPUT_INVALID where the event's id or time is not of its form. */
+  make(event: ProjectedEvent, seq: number, batch: string): EventDocument {
+    const { recipients, derivations, joins } = event;
+    const id = eventIdBytes(event.id);
+    const facets = [...new Set(event.facets.map(({ kind, value }) => facetText(kind, value)))];
+    const document: { -readonly [Field in keyof EventDocument]: EventDocument[Field] } = {
+      _id: seq,
+      id: new Binary(id),
+      prefix: idPrefix(id),
+      at: new Date(eventTime_ms(event)),
+      batch,
+      index: event.index,
+      offset: event.offset,
+      institution: event.institution,
+      facets,
+      entries: this.#entriesOf([event.institution, ...recipients], facets),
+      bytes: new Binary(event.bytes),
+    };
+    if (recipients.length > 0) document.recipients = recipients;
+    if (derivations.length > 0) document.derivations = distinct(derivations);
+    if (joins.length > 0) document.joins = joins;
+    return document;
+  }
+
+  #entriesOf(viewers: readonly string[], facets: readonly string[]): Binary[] {
+    const entries: Binary[] = [];
+    for (const viewer of new Set(viewers)) {
+      entries.push(this.#entry(viewer, EVERY_EVENT));
+      for (const facet of facets) entries.push(this.#entry(viewer, facet));
+    }
+    return entries;
+  }
+
+  #entry(viewer: string, facet: string): Binary {
+    const name = `${viewer.length}${viewer}${facet}`;
+    const known = this.#entries.get(name);
+    if (known !== undefined) return known;
+    const entry = new Binary(entryKey(viewer, facet));
+    this.#entries.set(name, entry);
+    return entry;
+  }
+}
+
+/** Each (from, to, relation) once, with nothing beside them. */
+function distinct(derivations: readonly Derivation[]): Derivation[] {
+  const byText = new Map(
+    derivations.map(({ from, to, relation }) => [JSON.stringify([from, to, relation]), { from, to, relation }]),
+  );
+  return [...byText.values()];
+}
+
+export function batchDocument(
+  { owner, batch, transaction, verified, tree }: ProjectedBatch,
+  place: { readonly block: number; readonly seqEnd: number; readonly duplicates: number },
+): BatchDocument {
+  const _id = batchId({ owner, stream: batch.stream, sequence: batch.sequence });
+  return { _id, owner, batch, transaction, ...place, verified, treeLength: tree.length };
+}
+
+export function treeDocuments(batch: string, tree: Uint8Array): TreeDocument[] {
+  return treePartIds(batch, tree.length).map((_id, part) => ({
+    _id,
+    hashes: new Binary(tree.subarray(part * TREE_PART_BYTES, (part + 1) * TREE_PART_BYTES)),
+  }));
+}
+
+export function treePartIds(batch: string, length: number): string[] {
+  return Array.from({ length: Math.ceil(length / TREE_PART_BYTES) }, (_, part) => treePart(batch, part));
+}
+
+export function storedEvent(document: EventDocument): StoredEvent {
+  const ref = parseBatchId(document.batch);
+  if (ref === undefined) throw edited(`event ${document._id} has no batch`);
+  return {
+    seq: document._id,
+    id: eventId(document.id),
+    ref,
+    index: document.index,
+    offset: document.offset,
+    bytes: bytesOf(document.bytes, "an event's bytes"),
+    at: timeText(document.at),
+  };
+}
+
+export function storedBatch(document: BatchDocument): StoredBatch {
+  const { _id, owner, batch, transaction, block, verified, duplicates } = document;
+  const faults = batchFaults(batch);
+  if (faults.length > 0) throw edited(`batch ${_id}: ${faults.join("; ")}`);
+  if (_id !== batchId({ owner, stream: batch.stream, sequence: batch.sequence }))
+    throw edited(`batch ${_id} is another`);
+  return { owner, batch: plainBatch(batch), transaction, block, verified, duplicates };
+}
+
+function plainBatch({ format, stream, sequence, first, end, count, root, previous }: Batch): Batch {
+  return { format, stream, sequence, first, end, count, root, previous };
+}
+
+export function storedIncident({
+  block,
+  kind,
+  batch,
+  detail,
+}: IncidentDocument): Incident & { readonly block: number } {
+  const { owner, stream, sequence } = batch;
+  return { kind, batch: { owner, stream, sequence }, detail, block };
+}
+
+export function storedDerivation(document: EventDocument, { from, to, relation }: Derivation): StoredDerivation {
+  const { institution, recipients = [] } = document;
+  return { from, to, relation, event: eventId(document.id), institution, recipients };
+}
+
+/** The event that a document was made of. */
+export function projectedEvent(document: EventDocument): ProjectedEvent {
+  const { id, index, offset, bytes, at } = storedEvent(document);
+  const facets = document.facets.map((text) => {
+    const colon = text.indexOf(":");
+    return { kind: text.slice(0, colon) as "record", value: text.slice(colon + 1) };
+  });
+  const { institution, recipients = [], derivations = [], joins = [] } = document;
+  const pairs = joins as readonly (readonly [string, string])[];
+  return { id, index, offset, bytes, institution, recipients, at, facets, derivations, joins: pairs };
+}
+
+export function eventId(value: unknown): string {
+  const bytes = bytesOf(value, "an event's id");
+  if (bytes.length === 32) return hex(bytes);
+  throw edited("an event has no id");
+}
+
+/** The driver gives binary data as bytes. */
+export function bytesOf(value: unknown, what: string): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  throw edited(`${what} are not bytes`);
+}
+
+export function timeText(value: unknown): string {
+  if (value instanceof Date && !Number.isNaN(value.getTime())) return value.toISOString();
+  throw edited("an event's time is no time");
+}
+
+export function edited(what: string): MedtraceError {
+  return new MedtraceError("INTEGRITY", `the projection was changed outside medtrace: ${what}`, {
+    hint: "run fsck, then rebuild",
+  });
+}

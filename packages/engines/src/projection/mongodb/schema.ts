@@ -1,0 +1,194 @@
+/**
+ * Collections of the MongoDB projection. What makes inserting cheap: one document an event, with its edges inside, and
+ * four indexes; an event is found by 16-byte hashes of (viewer, facet) in one multikey index, so that a reader walks only
+ * entries that it may see, however many others there are. Nothing but `state` is ever changed once it is there.
+ */
+import { hash } from "node:crypto";
+import type { Batch } from "@medtrace/shared/model/batch";
+import type { Derivation, FacetKind, Incident } from "@medtrace/shared/ports/projection";
+import type { Binary, Collection, Db } from "mongodb";
+
+/** Kept in `state`; a database of another version is rebuilt, never read. */
+export const SCHEMA_VERSION = 1;
+
+/** The one document that says how far everything else goes. */
+export interface StateDocument {
+  readonly _id: typeof STATE;
+  readonly schema: number;
+  /** Of the collections that count; a reset begins with the next. */
+  readonly generation: number;
+  /** Term of the lease that applied last; 0 where none did. */
+  readonly term: number;
+  /** Last block that was applied; -1 before the first. */
+  readonly block: number;
+  readonly hash: string;
+  readonly events: number;
+  readonly batches: number;
+  readonly leaves: number;
+  readonly duplicates: number;
+  readonly incidents: number;
+  /** Institutions that produced any event, in order of their first. */
+  readonly producers: readonly string[];
+}
+
+export const STATE = "state";
+
+export interface EventDocument {
+  /** seq. */
+  readonly _id: number;
+  readonly id: Binary;
+  /** First 48 bits of the id: a short key takes a quarter of the index that the id itself would. */
+  readonly prefix: number;
+  readonly at: Date;
+  /** `_id` of its batch. */
+  readonly batch: string;
+  readonly index: number;
+  readonly offset: number;
+  readonly institution: string;
+  readonly recipients?: readonly string[];
+  /** `kind:value` each. */
+  readonly facets: readonly string[];
+  /** {@link entryKey} of every (viewer, facet), and of every viewer with no facet. */
+  readonly entries: readonly Binary[];
+  readonly derivations?: readonly Derivation[];
+  readonly joins?: readonly (readonly string[])[];
+  readonly bytes: Binary;
+}
+
+/** What of an event is asked for by those who read it. */
+export const EVENT_FIELDS: Readonly<Partial<Record<keyof EventDocument, 1>>> = {
+  id: 1,
+  at: 1,
+  batch: 1,
+  index: 1,
+  offset: 1,
+  bytes: 1,
+};
+
+export interface BatchDocument {
+  /** `owner:stream:sequence`. */
+  readonly _id: string;
+  readonly owner: string;
+  readonly batch: Batch;
+  readonly transaction: string;
+  readonly block: number;
+  /** One past the last seq that was given when it was applied. */
+  readonly seqEnd: number;
+  readonly verified: boolean;
+  readonly duplicates: number;
+  /** Length of its tree, in bytes. */
+  readonly treeLength: number;
+}
+
+/** A piece of a batch's tree: documents are bounded, trees are not. */
+export interface TreeDocument {
+  /** {@link treePart}. */
+  readonly _id: string;
+  readonly hashes: Binary;
+}
+
+/** That two tokens are one person, and the first event that says so; each pair in both directions. */
+export interface JoinDocument {
+  readonly token: string;
+  readonly other: string;
+  /** Id of the event. */
+  readonly event: Binary;
+}
+
+export interface IncidentDocument extends Incident {
+  /** Number, from 0. */
+  readonly _id: number;
+  readonly block: number;
+}
+
+/** What belongs to one generation. */
+export interface Collections {
+  readonly events: Collection<EventDocument>;
+  readonly batches: Collection<BatchDocument>;
+  readonly trees: Collection<TreeDocument>;
+  readonly joins: Collection<JoinDocument>;
+  readonly incidents: Collection<IncidentDocument>;
+}
+
+export function stateOf(db: Db): Collection<StateDocument> {
+  return db.collection("state");
+}
+
+export function collectionsOf(db: Db, generation: number): Collections {
+  return {
+    events: db.collection(collectionName("events", generation)),
+    batches: db.collection(collectionName("batches", generation)),
+    trees: db.collection(collectionName("trees", generation)),
+    joins: db.collection(collectionName("joins", generation)),
+    incidents: db.collection(collectionName("incidents", generation)),
+  };
+}
+
+function collectionName(collection: keyof Collections, generation: number): string {
+  return `${collection}_${generation}`;
+}
+
+/** The generation that a collection belongs to; undefined where it is none of a generation's. */
+export function generationOf(name: string): number | undefined {
+  const [, collection = "", generation] = /^([a-z]+)_(\d{1,15})$/.exec(name) ?? [];
+  return Object.hasOwn(INDEXES, collection) ? Number(generation) : undefined;
+}
+
+export interface Index {
+  readonly name: string;
+  readonly key: Readonly<Record<string, 1>>;
+  readonly unique?: true;
+  readonly partialFilterExpression?: Readonly<Record<string, unknown>>;
+}
+
+const edgesBy = (end: string): Index => ({
+  name: `derivations_${end}`,
+  key: { [`derivations.${end}`]: 1, _id: 1 },
+  // Most events show no derivation, and need no entry.
+  partialFilterExpression: { [`derivations.${end}`]: { $exists: true } },
+});
+
+/** Indexes of each collection beside `_id`. */
+export const INDEXES: Readonly<Record<keyof Collections, readonly Index[]>> = {
+  events: [
+    { name: "prefix", key: { prefix: 1 } },
+    { name: "entries", key: { entries: 1, at: 1, _id: 1 } },
+    edgesBy("from"),
+    edgesBy("to"),
+  ],
+  batches: [
+    { name: "stream", key: { owner: 1, "batch.stream": 1, "batch.sequence": 1 } },
+    { name: "block", key: { block: 1, seqEnd: 1 } },
+  ],
+  trees: [],
+  joins: [{ name: "token", key: { token: 1, other: 1 }, unique: true }],
+  incidents: [],
+};
+
+export const TREE_PART_BYTES: number = 4 * 1_048_576;
+
+export function treePart(batch: string, part: number): string {
+  return `${batch}#${part}`;
+}
+
+/** First 48 bits of an event's id (itself a hash): ids that share them are told apart by the id. */
+export function idPrefix(id: Uint8Array): number {
+  return Buffer.from(id.buffer, id.byteOffset, id.byteLength).readUIntBE(0, 6);
+}
+
+/** What an entry is for where it is for no facet: every event that its viewer may see. */
+export const EVERY_EVENT = "";
+
+/** A facet as a document has it: sorted as text, facets are in order of kind, then value. */
+export function facetText(kind: FacetKind, value: string): string {
+  return `${kind}:${value}`;
+}
+
+/**
+ * 128 bits of a SHA-256, enough that no two (viewer, facet) can be made to share them.
+ *
+ * @param facet {@link facetText}, or {@link EVERY_EVENT}.
+ */
+export function entryKey(viewer: string, facet: string): Buffer {
+  return hash("sha256", `${viewer.length}:${viewer}${facet}`, "buffer").subarray(0, 16);
+}
