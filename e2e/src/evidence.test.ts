@@ -1,7 +1,7 @@
 /** Evidence of the real service, proven by the verifier alone in another folder, and refuted once anything changed. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cp, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "node:test";
 import { medtrace, settled, start, temporaryFolder, token } from "./testing/medtrace.ts";
@@ -53,12 +53,20 @@ test("evidence is proven by the verifier alone, and refuted once a byte of it ch
   await using folder = await temporaryFolder();
   const data = join(folder.path, "data");
   const traffic = await sample(join(folder.path, "traffic"), 5);
-  await writeFile(join(traffic.folder, "report.json"), JSON.stringify(PROVENANCE));
-  await writeFile(join(traffic.folder, "read.json"), JSON.stringify(READ));
+  const own = join(folder.path, "own");
+  await mkdir(own);
+  await writeFile(join(own, "report.json"), JSON.stringify(PROVENANCE));
+  await writeFile(join(own, "read.json"), JSON.stringify(READ));
   await using running = await start(data);
-  assert.equal((await medtrace(["publish", traffic.folder, "--json"], running.env)).code, 0);
   const bearer = await token(data, "hospital-a", "trace/lineage.read");
-  await settled(running, bearer, 200);
+  // One after the other is anchored, so that there are several blocks, and paths between them.
+  for (const [path, leaves] of [
+    [traffic.folder, 200],
+    [own, 202],
+  ] as const) {
+    assert.equal((await medtrace(["publish", path, "--json"], running.env)).code, 0);
+    await settled(running, bearer, leaves);
+  }
 
   const lineage = await medtrace(["trace", REPORT], running.env);
   assert.equal(lineage.code, 0, lineage.stderr);

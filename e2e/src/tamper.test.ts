@@ -33,7 +33,7 @@ const TAMPERS: readonly (readonly [name: string, file: string, sql: string, part
   [
     "a log record inserted at the end",
     LOG,
-    "INSERT INTO record SELECT max(place) + 1, value, mac FROM record",
+    "INSERT INTO record (place, value, mac) SELECT max(place) + 1, value, mac FROM record",
     "event log",
   ],
   [
