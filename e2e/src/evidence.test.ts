@@ -1,7 +1,7 @@
 /** Evidence of the real service, proven by the verifier alone in another folder, and refuted once anything changed. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "node:test";
 import { medtrace, settled, start, temporaryFolder, token } from "./testing/medtrace.ts";
@@ -52,17 +52,16 @@ function changed(hash: string): string {
 test("evidence is proven by the verifier alone, and refuted once a byte of it changed", async (t) => {
   await using folder = await temporaryFolder();
   const data = join(folder.path, "data");
+  const before = await sample(join(folder.path, "before"), 1, "before");
   const traffic = await sample(join(folder.path, "traffic"), 5);
-  const own = join(folder.path, "own");
-  await mkdir(own);
-  await writeFile(join(own, "report.json"), JSON.stringify(PROVENANCE));
-  await writeFile(join(own, "read.json"), JSON.stringify(READ));
+  await writeFile(join(traffic.folder, "report.json"), JSON.stringify(PROVENANCE));
+  await writeFile(join(traffic.folder, "read.json"), JSON.stringify(READ));
   await using running = await start(data);
   const bearer = await token(data, "hospital-a", "trace/lineage.read");
   // One after the other is anchored, so that there are several blocks, and paths between them.
   for (const [path, leaves] of [
-    [traffic.folder, 200],
-    [own, 202],
+    [before.folder, 50],
+    [traffic.folder, 302],
   ] as const) {
     assert.equal((await medtrace(["publish", path, "--json"], running.env)).code, 0);
     await settled(running, bearer, leaves);
