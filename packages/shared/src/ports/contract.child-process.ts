@@ -45,7 +45,7 @@ export async function eventually(what: string, holds: () => boolean | Promise<bo
 }
 
 /** The promise, or a rejection with `what` where it never settles. */
-export async function settles<T>(what: string, promise: Promise<T>): Promise<T> {
+export async function settles<T>(what: string, promise: PromiseLike<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const hangs = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new assert.AssertionError({ message: `this hangs: ${what}` })), HANGS_MS);

@@ -114,6 +114,18 @@ export function appendContract(harness: EventLogHarness): void {
       assert.equal(Buffer.from((await read()) ?? []).toString(), "the value");
     }));
 
+  it("gives back, where it keeps them, the traces that records came with, beside values that know nothing of them", () =>
+    withLog(harness, async (log) => {
+      const traces = ["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", undefined, "00-00-00-00"];
+      const appended = Array.from({ length: 30 }, (_, i) => ({ ...record("key", i), trace: traces[i % 3] }));
+      const positions = await log.append(appended);
+      await assertHeld(log, appended, positions);
+      const entries = await readAll(log, positions[0]?.partition ?? 0);
+      const kept = entries.filter(({ trace }) => trace !== undefined).length;
+      assert.ok(kept === 0 || kept === 20, `${kept} of 20 traces are kept`);
+      for (const [i, { trace }] of entries.entries()) if (trace !== undefined) assert.equal(trace, traces[i % 3]);
+    }));
+
   it("keeps the order of calls that were not waited for, and of the records in each", () =>
     withLog(harness, async (log) => {
       const calls = Array.from({ length: 150 }, (_, call) =>
