@@ -4,7 +4,7 @@
  * there are is merged here, page by page.
  */
 import { type EventFilter, type Facet, PROJECTION_LIMITS } from "@medtrace/shared/ports/projection";
-import { Binary, type Filter } from "mongodb";
+import { Binary, type Filter, type Sort } from "mongodb";
 import { bounded, filterTime_ms } from "../limits.ts";
 import { EVENT_FIELDS, EVERY_EVENT, type EventDocument, entryKey, facetText } from "./schema.ts";
 import { slices } from "./slices.ts";
@@ -76,7 +76,12 @@ function readPiece(
 ): Promise<EventDocument[]> {
   const way = order === "oldest-first" ? 1 : -1;
   const found = events.find(within(keys, piece), { session, hint: "entries", projection: EVENT_FIELDS });
-  return found.sort({ at: way, _id: way }).limit(limit).toArray();
+  // Where all are of one time, the planner walks the index for the seq alone, but would sort by both.
+  const sort = piece.times.$eq === undefined ? { at: way, _id: way } : { _id: way };
+  return found
+    .sort(sort as Sort)
+    .limit(limit)
+    .toArray();
 }
 
 function within(keys: readonly Binary[], { times, above, below }: Piece): Filter<EventDocument> {
