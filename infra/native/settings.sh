@@ -2,7 +2,7 @@
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${MEDTRACE_ENGINES_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/medtrace-engines}
 run=${MEDTRACE_ENGINES_RUN:-$here/.run}
-env_file=$here/engines.env
+env_file=${MEDTRACE_ENGINES_ENV:-$here/engines.env}
 kafka_port=${KAFKA_PORT:-19092}
 kafka_controller_port=${KAFKA_CONTROLLER_PORT:-19093}
 mongodb_port=${MONGODB_PORT:-27117}

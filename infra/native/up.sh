@@ -116,4 +116,4 @@ export VAULT_URL="mongodb://127.0.0.1:$mongodb_port/medtrace_vault?replicaSet=rs
 export CACHE_URL="redis://127.0.0.1:$redis_port/0"
 EOF
 say "up: Kafka on $kafka_port, MongoDB on $mongodb_port, Redis on $redis_port"
-say "next: source infra/native/engines.env"
+say "next: source $env_file"
