@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 export const LEFT_OUT = "left out: Kafka, MongoDB and Redis; npm run engines:up, then source infra/native/engines.env";
 
 /** URLs by variable; undefined where the environment names no real event log. */
-export function realEngines(env = process.env): Readonly<Record<string, string>> | undefined {
+export function realEngines(env: NodeJS.ProcessEnv = process.env): Readonly<Record<string, string>> | undefined {
   const { EVENT_LOG_URL, PROJECTION_URL, VAULT_URL, CACHE_URL } = env;
   if (!EVENT_LOG_URL?.startsWith("kafka:") || PROJECTION_URL === undefined || VAULT_URL === undefined) return undefined;
   const name = `e2e-${randomBytes(4).toString("hex")}`;
