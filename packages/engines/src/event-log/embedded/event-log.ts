@@ -6,6 +6,7 @@ import { sha256Hex } from "@medtrace/shared/model/bytes";
 import { type EventLog, type LogPosition, type LogRecord, VALUE_BYTES_MAX } from "@medtrace/shared/ports/event-log";
 import { SharedRun } from "../../shared-run.ts";
 import { tryLock } from "../../sqlite/lock.ts";
+import { Wakeup } from "../../wakeup.ts";
 import { Store } from "./store.ts";
 
 export interface EmbeddedEventLogOptions {
@@ -42,7 +43,7 @@ class EmbeddedEventLog implements EventLog {
   readonly #closing = new AbortController();
   readonly #commits = new SharedRun<readonly LogRecord[], readonly LogPosition[]>((appends) => this.#commit(appends));
   #waitingBytes = 0;
-  #grown = Promise.withResolvers<void>();
+  readonly #grown = new Wakeup();
 
   constructor(store: Store, options: EmbeddedEventLogOptions) {
     this.#store = store;
@@ -72,8 +73,7 @@ class EmbeddedEventLog implements EventLog {
       records.map(({ key, value, trace }) => ({ partition: this.#partitionOf(key), value, trace })),
     );
     const positions = this.#store.append(placed);
-    this.#grown.resolve();
-    this.#grown = Promise.withResolvers();
+    this.#grown.wake();
     let from = 0;
     return appends.map(({ length }) => {
       from += length;
@@ -99,11 +99,8 @@ class EmbeddedEventLog implements EventLog {
     while (!stop.aborted && this.#store.end(partition).end <= offset) {
       const left_ms = until - performance.now();
       if (left_ms <= 0) return;
-      const woken = new AbortController();
       // Appends of this process wake at once; those of other processes are seen by looking.
-      const look = sleep(Math.min(POLL_MS, left_ms), undefined, { signal: AbortSignal.any([stop, woken.signal]) });
-      await Promise.race([this.#grown.promise, look.catch(() => {})]);
-      woken.abort();
+      await this.#grown.wait(Math.min(POLL_MS, left_ms), stop);
     }
   }
 

@@ -12,6 +12,7 @@ import { hex } from "@medtrace/shared/model/bytes";
 import { formatVerifierKey } from "@medtrace/shared/model/checkpoint";
 import type { LedgerProof } from "@medtrace/shared/model/evidence";
 import type { Anchor, Ledger, LedgerBlock, StreamHead } from "@medtrace/shared/ports/ledger";
+import { Wakeup } from "../../wakeup.ts";
 import { checkLedger } from "./check.ts";
 import {
   asMedtraceError,
@@ -28,7 +29,6 @@ import { GroupCommit } from "./group-commit.ts";
 import { makeSigningKey, publishVerifierKey, readSigningKey } from "./signing-key.ts";
 import { Store } from "./store.ts";
 import { consistencyPathOf } from "./tree.ts";
-import { Wakeup } from "./wakeup.ts";
 
 /** How soon a block of another process or thread is seen. */
 const POLL_MS = 25;
