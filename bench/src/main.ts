@@ -1,15 +1,17 @@
 /** `npm run bench`: the embedded service's figures beside what bounds them on this machine. */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
+import { realEngines } from "@medtrace/e2e/testing/engines";
 import { start, temporaryFolder, token } from "@medtrace/e2e/testing/medtrace";
 import { type Figure, isMet, tableText } from "./figures.ts";
 import { type Limits, measureLimits } from "./limits.ts";
-import { ServiceBench } from "./service.ts";
+import { EMBEDDED, ON_ENGINES, ServiceBench } from "./service.ts";
 
 const PARTS = ["limits", "ndjson", "posts", "evidence", "verify"] as const;
 type Part = (typeof PARTS)[number];
 const RUN_MS_MAX = 900_000;
-const USAGE = `Usage: npm run bench -- [--events 200000] [--seconds 10] [--only PART]... [--json]
+const USAGE = `Usage: npm run bench -- [--engines] [--events 200000] [--seconds 10] [--only PART]... [--json]
+  --engines  three processes on the engines that the environment names (source infra/native/engines.env)
   --events   events sent by NDJSON
   --seconds  how long single POSTs go on
   --only     ${PARTS.join(", ")}; may be repeated
@@ -21,6 +23,8 @@ interface Options {
   readonly seconds: number;
   readonly parts: ReadonlySet<Part>;
   readonly json: boolean;
+  /** URLs of real engines, by variable; undefined: the embedded ones. */
+  readonly engines: Readonly<Record<string, string>> | undefined;
 }
 
 function options(args: readonly string[]): Options {
@@ -31,6 +35,7 @@ function options(args: readonly string[]): Options {
       seconds: { type: "string", default: "10" },
       only: { type: "string", multiple: true, default: [...PARTS] },
       json: { type: "boolean", default: false },
+      engines: { type: "boolean", default: false },
     },
   });
   const parts = values.only.map((name) => {
@@ -43,7 +48,14 @@ function options(args: readonly string[]): Options {
     seconds: wholeNumber("--seconds", values.seconds, 300),
     parts: new Set(parts),
     json: values.json,
+    engines: values.engines ? enginesOfEnvironment() : undefined,
   };
+}
+
+function enginesOfEnvironment(): Readonly<Record<string, string>> {
+  const engines = realEngines();
+  if (engines === undefined) throw new RangeError("--engines: start them, and source infra/native/engines.env");
+  return engines;
 }
 
 function wholeNumber(name: string, text: string, max: number): number {
@@ -52,20 +64,21 @@ function wholeNumber(name: string, text: string, max: number): number {
   throw new RangeError(`${name} wants a whole number from 1 to ${max}`);
 }
 
-async function run({ events, seconds, parts }: Options, owned: AsyncDisposableStack): Promise<Figure[]> {
+async function run({ events, seconds, parts, engines }: Options, owned: AsyncDisposableStack): Promise<Figure[]> {
   const folder = owned.use(await temporaryFolder());
   progress("limits of this machine");
   const limits = await measureLimits(folder.path, Math.min(seconds, 4));
   const figures = parts.has("limits") ? limitFigures(limits) : [];
   if (parts.size === 1 && parts.has("limits")) return figures;
-  progress("starting the embedded service");
+  progress(engines === undefined ? "starting the embedded service" : "starting three services on real engines");
   const data = owned.use(await temporaryFolder());
-  const started = await start(data.path);
+  const started = await start(data.path, engines);
   // Interrupted meanwhile: what would have ended it is gone already.
   if (owned.disposed) await started[Symbol.asyncDispose]();
   owned.use(started);
   const bearer = await token(data.path, "hospital-a", "trace/events.write trace/lineage.read trace/supervise");
-  const bench = new ServiceBench(started, bearer, limits, folder.path);
+  const targets = engines === undefined ? EMBEDDED : ON_ENGINES;
+  const bench = new ServiceBench({ started, bearer, limits, targets, folder: folder.path });
   const runs: Readonly<Record<Exclude<Part, "limits">, () => Promise<Figure[]>>> = {
     ndjson: () => bench.ndjson(events),
     posts: () => bench.posts(seconds),

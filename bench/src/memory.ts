@@ -1,19 +1,31 @@
-/** Memory of a process, sampled from /proc (Linux alone has it). */
-import { readFileSync } from "node:fs";
+/** Memory of processes, sampled from /proc (Linux alone has it). */
+import { readdirSync, readFileSync } from "node:fs";
 import { slope } from "./figures.ts";
 
 const SAMPLE_MS = 200;
 
-/** Samples VmRSS until disposed. */
+/** A process and those that it started. */
+export function processesOf(parent: number): readonly number[] {
+  try {
+    const children = readdirSync("/proc").filter(
+      (name) => /^\d+$/.test(name) && statusOf(name, /^PPid:\s+(\d+)$/m) === parent,
+    );
+    return [parent, ...children.map(Number)];
+  } catch {
+    return [parent];
+  }
+}
+
+/** Samples the VmRSS of whichever process has most, until disposed. */
 export class MemoryMeter implements Disposable {
   readonly #samples: [events: number, rss_mb: number][] = [];
   readonly #timer: NodeJS.Timeout;
 
-  /** @param events how many events the process had taken when a sample is taken. */
-  constructor(pid: number, events: () => number) {
+  /** @param events how many events they had taken when a sample is taken. */
+  constructor(pids: readonly number[], events: () => number) {
     this.#timer = setInterval(() => {
-      const rss_mb = readRss(pid);
-      if (rss_mb !== undefined) this.#samples.push([events(), rss_mb]);
+      const rss_kb = pids.flatMap((pid) => statusOf(`${pid}`, /^VmRSS:\s+(\d+) kB$/m) ?? []);
+      if (rss_kb.length > 0) this.#samples.push([events(), Math.max(...rss_kb) / 1_024]);
     }, SAMPLE_MS).unref();
   }
 
@@ -34,10 +46,10 @@ export class MemoryMeter implements Disposable {
   }
 }
 
-function readRss(pid: number): number | undefined {
+function statusOf(pid: string, line: RegExp): number | undefined {
   try {
-    const kb = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-    return kb === undefined ? undefined : Number(kb) / 1_024;
+    const value = line.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+    return value === undefined ? undefined : Number(value);
   } catch {
     return undefined;
   }
