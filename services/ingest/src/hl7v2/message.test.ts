@@ -103,7 +103,8 @@ test("versions 2.1 to 2.9 are taken, any other is refused at MSH-12", () => {
 });
 
 test("a message without a control id is refused at MSH-10", () => {
-  refuses(er7(msh("ADT^A01", { id: "" })), "INPUT_INVALID", "MSH-10");
+  for (const id of ["", '""', "\0", "\x07 \x1e", "\\X00\\"])
+    refuses(er7(msh("ADT^A01", { id })), "INPUT_INVALID", "MSH-10");
 });
 
 const named = (charset: string, name: Uint8Array): Uint8Array =>

@@ -51,6 +51,8 @@ const VERSIONS: ReadonlySet<string> = new Set(
   "2.1 2.2 2.3 2.3.1 2.3.2 2.4 2.5 2.5.1 2.6 2.7 2.7.1 2.8 2.8.1 2.8.2 2.9 2.9.1".split(" "),
 );
 const SEGMENT_NAME = /^[A-Z][A-Z0-9]{2}/;
+/** At least one character that is neither white space nor a control: an id of nothing else would be everyone's. */
+const PRINTED = /[^\s\p{C}]/u;
 const LINE_END = /\r\n|\r|\n/;
 const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1");
 
@@ -88,7 +90,7 @@ export function readMessage({ raw, width, flags }: MessageBytes, header: Header)
       hint: "versions 2.1 to 2.9 are taken",
     });
   }
-  if (field(msh, 10) === "") {
+  if (!PRINTED.test(field(msh, 10))) {
     throw new MedtraceError("INPUT_INVALID", "MSH-10 (message control id) is missing", {
       at: "MSH-10",
       hint: "give every message an id of its own: a resent message is told by it",

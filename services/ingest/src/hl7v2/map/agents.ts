@@ -201,7 +201,8 @@ export function recipientsOf(msh: Segment, context: Hl7Context): readonly string
     if (name === undefined) continue;
     const known = names.map((candidate) => knownInstitution(candidate, context)).find((found) => found !== undefined);
     const recipient = known ?? idText(context.directory.resolve(name), `MSH-${n}`);
-    return recipient === context.institution || senders.includes(name) ? [] : [recipient];
+    // A name may hold nothing that can be printed.
+    return recipient === "" || recipient === context.institution || senders.includes(name) ? [] : [recipient];
   }
   return [];
 }

@@ -48,7 +48,10 @@ export function universalUri(universal: string, type: string): string {
 export function idText(text: string, at: string): string {
   const clean = PLAIN.test(text) ? text : text.replace(UNPRINTABLE, " ").trim();
   if (clean.length > ID_LENGTH_MAX) {
-    throw new MedtraceError("INPUT_TOO_LARGE", `an identifier is longer than ${ID_LENGTH_MAX} characters`, { at });
+    throw new MedtraceError("INPUT_TOO_LARGE", `an identifier is longer than ${ID_LENGTH_MAX} characters`, {
+      at,
+      hint: "send the identifier alone, without text around it",
+    });
   }
   return clean;
 }
