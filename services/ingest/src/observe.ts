@@ -1,6 +1,8 @@
 /** What operators see of ingest: metrics and log lines. Never what a message held. */
 import type { Logger } from "@medtrace/service-kit/log";
 import type { Metrics } from "@medtrace/service-kit/metrics";
+import type { ErrorCode } from "@medtrace/shared/errors";
+import { ACK_CODES, FRAME_REFUSALS, type Tallies, type Tally } from "./mllp/tally.ts";
 import type { PipelineObserver } from "./pipeline/pipeline.ts";
 
 /** Observes the pipeline. */
@@ -10,8 +12,90 @@ export function observePipeline(metrics: Metrics, log: Logger): PipelineObserver
     help: "Trace events by what became of them: accepted, duplicate or conflict",
     labels: ["institution", "format", "outcome"],
   });
+  const flagged = metrics.counter({
+    name: "medtrace_ingest_events_flagged_total",
+    help: "Trace events that were accepted although their source was odd",
+    labels: ["institution", "format"],
+  });
   return {
+    flagged: (institution, format, count) => flagged.inc({ institution, format }, count),
     taken: (institution, format, outcome, count) => events.inc({ institution, format, outcome }, count),
     conflicted: (institution, id) => log.warn({ institution, event: id }, "an event's id came again with other bytes"),
   };
+}
+
+/** Told of each message or resource that was refused. */
+export type OnRefused = (institution: string, code: ErrorCode) => void;
+
+/** Counts what was refused, for each of the two ways in. */
+export function observeRefusals(metrics: Metrics): (format: "fhir" | "hl7v2") => OnRefused {
+  const refused = metrics.counter({
+    name: "medtrace_ingest_refused_total",
+    help: "Messages and resources that were not taken, by the code of the error they were answered with",
+    labels: ["institution", "format", "code"],
+  });
+  return (format) => (institution, code) => refused.inc({ institution, format, code });
+}
+
+/** Tells at every scrape what the MLLP listener counted. */
+export function observeMllp(metrics: Metrics, tallies: Tallies): void {
+  metrics.gauge({
+    name: "medtrace_mllp_connections",
+    help: "MLLP connections that are open",
+    labels: ["institution"],
+    collect(gauge) {
+      for (const [institution, { connections }] of tallies.all()) gauge.set({ institution }, connections);
+    },
+  });
+  metrics.counter({
+    name: "medtrace_mllp_connections_refused_total",
+    help: "MLLP connections that were refused",
+    labels: ["reason"],
+    collect(counter) {
+      counter.reset();
+      for (const [reason, count] of Object.entries(tallies.connectionsRefused)) counter.inc({ reason }, count);
+    },
+  });
+  const byInstitution: readonly { name: string; help: string; value: (tally: Tally) => number }[] = [
+    { name: "medtrace_mllp_received_bytes_total", help: "Bytes received by MLLP", value: (t) => t.receivedBytes },
+    { name: "medtrace_mllp_sent_bytes_total", help: "Bytes sent by MLLP", value: (t) => t.sentBytes },
+    { name: "medtrace_mllp_frames_taken_total", help: "Frames whose content was read", value: (t) => t.framesTaken },
+  ];
+  for (const { name, help, value } of byInstitution) {
+    metrics.counter({
+      name,
+      help,
+      labels: ["institution"],
+      collect(counter) {
+        counter.reset();
+        for (const [institution, tally] of tallies.all()) counter.inc({ institution }, value(tally));
+      },
+    });
+  }
+  observeAnswers(metrics, tallies);
+}
+
+function observeAnswers(metrics: Metrics, tallies: Tallies): void {
+  metrics.counter({
+    name: "medtrace_mllp_frames_refused_total",
+    help: "Frames whose content was not read",
+    labels: ["institution", "reason"],
+    collect(counter) {
+      counter.reset();
+      for (const [institution, { framesRefused }] of tallies.all()) {
+        for (const reason of FRAME_REFUSALS) counter.inc({ institution, reason }, framesRefused[reason]);
+      }
+    },
+  });
+  metrics.counter({
+    name: "medtrace_mllp_acknowledgments_total",
+    help: "Messages by the acknowledgment code (MSA-1) that they were answered with",
+    labels: ["institution", "code"],
+    collect(counter) {
+      counter.reset();
+      for (const [institution, { answers }] of tallies.all()) {
+        for (const code of ACK_CODES) counter.inc({ institution, code }, answers[code]);
+      }
+    },
+  });
 }

@@ -16,7 +16,7 @@ import { addHl7Routes } from "./hl7v2/routes.ts";
 import { createTake } from "./hl7v2/take.ts";
 import { startMllp } from "./mllp/server.ts";
 import type { MappingContext } from "./normalise/draft.ts";
-import { observePipeline } from "./observe.ts";
+import { observeMllp, observePipeline, observeRefusals } from "./observe.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
 import { catchUpReceipts } from "./pipeline/receipts.ts";
 
@@ -45,9 +45,17 @@ export async function startIngest({ eventLog, vault, keys, settings, log }: Inge
   const tracing = openTracing("ingest");
   const now_ms = Date.now;
   const intake = createPipeline({ log: eventLog, vault, keys, now_ms, observer: observePipeline(metrics, log) });
+  const refusals = observeRefusals(metrics);
   const context = (institution: string): MappingContext => ({ institution, directory, zone: settings.zone });
   const controlId = (): string => randomBytes(10).toString("hex");
-  const take = createTake({ intake, directory, zone: settings.zone, now_ms, controlId });
+  const take = createTake({
+    intake,
+    directory,
+    zone: settings.zone,
+    now_ms,
+    controlId,
+    onRefused: refusals("hl7v2"),
+  });
 
   const verifier = createTokenVerifier(settings.auth);
   const missing = async (): Promise<string[]> => {
@@ -69,7 +77,7 @@ export async function startIngest({ eventLog, vault, keys, settings, log }: Inge
   requireBearer(server, verifier);
   const { bodyBytesMax } = settings;
   addHl7Routes(server, { take, bodyBytesMax });
-  await server.register(fhirRoutes({ intake, context, limits: { bodyBytesMax } }));
+  await server.register(fhirRoutes({ intake, context, limits: { bodyBytesMax }, onRefused: refusals("fhir") }));
   const url = await listen(server, settings);
   const mllp = await startMllp({
     host: settings.host,
@@ -81,6 +89,7 @@ export async function startIngest({ eventLog, vault, keys, settings, log }: Inge
     limits: { frameBytesMax: settings.frameBytesMax },
     log,
   });
+  observeMllp(metrics, mllp.tallies);
   return {
     url,
     mllp: `${settings.host}:${mllp.port}`,

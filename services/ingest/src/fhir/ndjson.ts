@@ -1,6 +1,6 @@
 /** NDJSON of any length in bounded memory: lines in, one result a line out, in order. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { hasCode, MedtraceError } from "@medtrace/shared/errors";
+import { type ErrorCode, hasCode, MedtraceError } from "@medtrace/shared/errors";
 import type { Draft, Intake, MappingContext, Receipted } from "../normalise/draft.ts";
 import { mapInTurns } from "../turns.ts";
 import { parseJson } from "./json.ts";
@@ -23,7 +23,7 @@ export interface LineResult {
   readonly status: Receipted["status"] | "refused";
   readonly id?: string;
   readonly flags?: readonly string[];
-  readonly error?: { readonly code: string; readonly message: string; readonly at?: string; readonly hint?: string };
+  readonly error?: { readonly code: ErrorCode; readonly message: string; readonly at?: string; readonly hint?: string };
 }
 
 interface Line {

@@ -1,7 +1,7 @@
 /** The FHIR endpoints of ingest. */
 import { Readable } from "node:stream";
-import { isTransient } from "@medtrace/service-kit/http-status";
-import { MedtraceError } from "@medtrace/shared/errors";
+import { describeError, isTransient } from "@medtrace/service-kit/http-status";
+import { type ErrorCode, MedtraceError } from "@medtrace/shared/errors";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Draft, Intake, MappingContext, Receipted } from "../normalise/draft.ts";
 import { draftsOfBundle } from "./bundle.ts";
@@ -15,6 +15,8 @@ export interface FhirRoutesOptions {
   readonly intake: Intake;
   readonly context: (institution: string) => MappingContext;
   readonly limits: { readonly bodyBytesMax: number };
+  /** Told of each resource, or body of resources, that is refused. */
+  readonly onRefused?: (institution: string, code: ErrorCode) => void;
 }
 
 const FHIR_JSON = "application/fhir+json; charset=utf-8";
@@ -29,7 +31,8 @@ export function answerOutcome(error: unknown, _request: FastifyRequest, reply: F
 }
 
 /** A fastify plugin with the FHIR endpoints; its errors are OperationOutcomes. */
-export function fhirRoutes({ intake, context, limits }: FhirRoutesOptions): (app: FastifyInstance) => Promise<void> {
+export function fhirRoutes(options: FhirRoutesOptions): (app: FastifyInstance) => Promise<void> {
+  const { intake, context, limits, onRefused = () => undefined } = options;
   const accept = async (institution: string, draft: Draft): Promise<Receipted> => {
     const [receipt] = await intake.accept(institution, [draft]);
     if (receipt === undefined) throw new TypeError("the intake answered fewer drafts than it was given");
@@ -51,12 +54,14 @@ export function fhirRoutes({ intake, context, limits }: FhirRoutesOptions): (app
   };
 
   return async (app) => {
-    app.setErrorHandler(answerOutcome);
+    app.setErrorHandler((error, request, reply) => {
+      const { code } = describeError(error);
+      // Whoever is not known, or may not send, is counted among the requests.
+      if (code !== undefined && isAdmitted(request)) onRefused(request.caller.institution, code);
+      answerOutcome(error, request, reply);
+    });
     app.removeAllContentTypeParsers();
-    app.addContentTypeParser(
-      ["application/fhir+json", "application/json"],
-      app.wholeBody(limits.bodyBytesMax),
-    );
+    app.addContentTypeParser(["application/fhir+json", "application/json"], app.wholeBody(limits.bodyBytesMax));
     app.addContentTypeParser([NDJSON, "application/x-ndjson", "application/ndjson"], (_request, body, done) =>
       done(null, body),
     );
@@ -101,6 +106,10 @@ export function fhirRoutes({ intake, context, limits }: FhirRoutesOptions): (app
 
   async function* resultLines(body: Readable, institution: string): AsyncGenerator<string> {
     for await (const results of takeNdjson(body, intake, context(institution))) {
+      for (const { status, error } of results) {
+        if (status === "conflict") onRefused(institution, "EVENT_CONFLICT");
+        else if (error !== undefined) onRefused(institution, error.code);
+      }
       yield `${results.map((result) => JSON.stringify(result)).join("\n")}\n`;
     }
   }
@@ -113,16 +122,29 @@ export function fhirRoutes({ intake, context, limits }: FhirRoutesOptions): (app
     const drafts = entries.filter((entry): entry is Draft => !(entry instanceof MedtraceError));
     const receipts = drafts.length === 0 ? [] : await intake.accept(institution, drafts);
     let at = 0;
+    const refuse = (error: MedtraceError): EntryResponse => {
+      onRefused(institution, error.code);
+      return refusedEntry(error);
+    };
     const responses = entries.map((entry) => {
-      if (entry instanceof MedtraceError) return refusedEntry(entry);
+      if (entry instanceof MedtraceError) return refuse(entry);
       const receipt = receipts[at++] as Receipted;
-      return receipt.status === "conflict" ? refusedEntry(conflict(receipt)) : takenEntry(receipt, entry.type);
+      return receipt.status === "conflict" ? refuse(conflict(receipt)) : takenEntry(receipt, entry.type);
     });
     return {
       resourceType: "Bundle",
       type: type === "transaction" ? "transaction-response" : "batch-response",
       entry: responses.map((response) => ({ response })),
     };
+  }
+}
+
+/** Whether the request's token was taken: only then is there a caller. */
+function isAdmitted(request: FastifyRequest): boolean {
+  try {
+    return request.caller !== undefined;
+  } catch {
+    return false;
   }
 }
 

@@ -1,6 +1,6 @@
 /** From the bytes of a body to acknowledgments: what HTTP and MLLP have in common. */
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { hasCode, MedtraceError } from "@medtrace/shared/errors";
+import { type ErrorCode, hasCode, MedtraceError } from "@medtrace/shared/errors";
 import { traceTimeOf } from "@medtrace/shared/model/time";
 import type { Draft, Intake, MappingContext, Receipted } from "../normalise/draft.ts";
 import { acknowledge, acknowledgeBatch, reject, type Stamp } from "./ack.ts";
@@ -17,6 +17,8 @@ export interface TakeParts {
   readonly now_ms: () => number;
   /** A new id for each acknowledgment, at most 20 characters of A-Z a-z 0-9. */
   readonly controlId: () => string;
+  /** Told of each message that is refused. */
+  readonly onRefused?: (institution: string, code: ErrorCode) => void;
 }
 
 export interface MessageOutcome {
@@ -59,6 +61,15 @@ interface Answered extends Read {
 }
 
 export function createTake(parts: TakeParts): Take {
+  const take = takeWith(parts);
+  return async (institution, bytes) => {
+    const taken = await take(institution, bytes);
+    for (const { error } of taken.messages) if (error !== undefined) parts.onRefused?.(institution, error.code);
+    return taken;
+  };
+}
+
+function takeWith(parts: TakeParts): Take {
   const stamp = (): Stamp => ({ controlId: parts.controlId(), now_ms: parts.now_ms() });
   return async (institution, bytes) => {
     const body = bodyOf(bytes);

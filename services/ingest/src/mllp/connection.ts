@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { MedtraceError } from "@medtrace/shared/errors";
 import { type FrameEvent, Framer, frame } from "./framer.ts";
 import type { MllpLimits } from "./limits.ts";
+import { countAnswer, type FrameRefusal, type Tallies, type Tally } from "./tally.ts";
 
 /** What the listener's connections share. */
 export interface Shared {
@@ -12,6 +13,7 @@ export interface Shared {
   /** The answer to what is not taken as a message at all. */
   readonly reject: (error: MedtraceError) => Uint8Array;
   readonly log: MllpLog;
+  readonly tallies: Tallies;
   /** Bytes held over all connections. */
   heldBytes: number;
 }
@@ -32,6 +34,7 @@ export class Connection {
   readonly #institution: string;
   readonly #shared: Shared;
   readonly #framer: Framer;
+  readonly #tally: Tally;
   readonly #peer: string;
   /** Framed, not yet being taken; a refusal is the last. */
   readonly #waiting: (FrameEvent | Refusal)[] = [];
@@ -52,6 +55,8 @@ export class Connection {
     this.#socket = socket;
     this.#institution = institution;
     this.#shared = shared;
+    this.#tally = shared.tallies.of(institution);
+    this.#tally.connections++;
     this.#framer = new Framer(shared.limits.frameBytesMax);
     this.#peer = `${socket.remoteAddress ?? ""}:${socket.remotePort ?? ""}`;
     socket.setNoDelay(true);
@@ -82,6 +87,7 @@ export class Connection {
   }
 
   #read(chunk: Uint8Array): void {
+    this.#tally.receivedBytes += chunk.length;
     if (this.#isEnding) return;
     const wasInside = this.#framer.isInside;
     const events = this.#framer.push(chunk);
@@ -94,7 +100,7 @@ export class Connection {
     if (!this.#framer.isInside) this.#stopFrame();
     else if (!wasInside || events.length > 0) this.#startFrame();
     this.#pump();
-    if (this.#heldBytes > 0 && this.#isOverfull()) this.#refuse(busy());
+    if (this.#heldBytes > 0 && this.#isOverfull()) this.#refuse("busy", busy());
   }
 
   /** Takes frames up to the limit in flight; the rest, and the socket, wait. */
@@ -124,17 +130,30 @@ export class Connection {
   #handle(event: FrameEvent | Refusal): void {
     if (event.kind === "frame") this.#take(event.content);
     else if (event.kind === "refusal") this.#answer(Promise.resolve(this.#shared.reject(event.error)), 0);
-    else if (event.kind === "too-large") this.#refuse(tooLarge(this.#shared.limits.frameBytesMax));
-    else this.#log("warn", { bytes: event.length }, "a frame was given up for another");
+    else if (event.kind === "too-large") this.#refuse("too-large", tooLarge(this.#shared.limits.frameBytesMax));
+    else {
+      this.#tally.framesRefused.abandoned++;
+      this.#log("warn", { bytes: event.length }, "a frame was given up for another");
+    }
   }
 
   #take(content: Uint8Array): void {
-    const answer = this.#isOverfull()
-      ? Promise.resolve(this.#shared.reject(busy()))
-      : this.#shared.take(this.#institution, content).catch((cause) => {
-          this.#log("warn", { err: cause }, "a frame could not be taken");
-          return this.#shared.reject(fault());
-        });
+    if (this.#isOverfull()) {
+      this.#tally.framesRefused.busy++;
+      this.#answer(Promise.resolve(this.#shared.reject(busy())), content.length);
+      return;
+    }
+    const answer = this.#shared.take(this.#institution, content).then(
+      (taken) => {
+        this.#tally.framesTaken++;
+        return taken;
+      },
+      (cause) => {
+        this.#tally.framesRefused.failed++;
+        this.#log("warn", { err: cause }, "a frame could not be taken");
+        return this.#shared.reject(fault());
+      },
+    );
     this.#answer(answer, content.length);
   }
 
@@ -151,13 +170,17 @@ export class Connection {
 
   /** Resolves when the peer has made room for more, or is gone. */
   async #write(content: Uint8Array | undefined): Promise<void> {
-    if (content === undefined || !this.#socket.writable) return;
+    if (!this.#socket.writable) return;
+    countAnswer(this.#tally, content);
+    if (content === undefined) return;
     // Answers of one turn of the event loop leave in one call to the system.
     if (this.#socket.writableCorked === 0) {
       this.#socket.cork();
       setImmediate(() => this.#socket.uncork());
     }
-    if (this.#socket.write(frame(content))) return;
+    const framed = frame(content);
+    this.#tally.sentBytes += framed.length;
+    if (this.#socket.write(framed)) return;
     this.#isWriting = true;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#socket.once("drain", resolve).once("close", resolve);
@@ -167,8 +190,9 @@ export class Connection {
   }
 
   /** Answers that the rest of this connection is not taken, after what came before it, and ends. */
-  #refuse(error: MedtraceError): void {
+  #refuse(reason: FrameRefusal, error: MedtraceError): void {
     if (this.#isEnding) return;
+    this.#tally.framesRefused[reason]++;
     this.#log("warn", { error: error.code }, error.message);
     this.#waiting.push({ kind: "refusal", error });
     this.end();
@@ -189,7 +213,7 @@ export class Connection {
 
   #startFrame(): void {
     this.#stopFrame();
-    this.#frameTimer = setTimeout(() => this.#refuse(tooSlow()), this.#shared.limits.frame_ms_max);
+    this.#frameTimer = setTimeout(() => this.#refuse("too-slow", tooSlow()), this.#shared.limits.frame_ms_max);
   }
 
   #stopFrame(): void {
@@ -208,6 +232,7 @@ export class Connection {
   }
 
   #closed(): void {
+    this.#tally.connections--;
     this.#isEnding = true;
     this.#stopFrame();
     clearTimeout(this.#lingerTimer);

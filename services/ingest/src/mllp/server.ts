@@ -4,6 +4,7 @@ import { createServer as createTlsServer, type PeerCertificate, TLSSocket, type 
 import type { MedtraceError } from "@medtrace/shared/errors";
 import { Connection, type MllpLog, type Shared } from "./connection.ts";
 import { MLLP_LIMITS, type MllpLimits } from "./limits.ts";
+import { Tallies } from "./tally.ts";
 
 export interface MllpOptions {
   readonly host: string;
@@ -34,6 +35,8 @@ export interface MllpListener extends AsyncDisposable {
   readonly port: number;
   /** Connections that are open. */
   readonly connections: number;
+  /** What it counts, from its start on. */
+  readonly tallies: Tallies;
 }
 
 /**
@@ -48,12 +51,15 @@ export async function startMllp(options: MllpOptions): Promise<MllpListener> {
     take: async (institution, content) => (await options.take(institution, content)).reply,
     reject: options.reject,
     log: options.log,
+    tallies: new Tallies(),
     heldBytes: 0,
   };
   const connections = new Set<Connection>();
-  const server = open(options, (socket) => {
+  const { connectionsRefused } = shared.tallies;
+  const server = open(options, connectionsRefused, (socket) => {
     const institution = institutionOf(socket, options);
     if (institution === undefined) {
+      connectionsRefused.certificate++;
       options.log.warn({ peer: socket.remoteAddress }, "a client certificate names no institution");
       socket.destroy();
       return;
@@ -63,7 +69,10 @@ export async function startMllp(options: MllpOptions): Promise<MllpListener> {
     void connection.done().then(() => connections.delete(connection));
   });
   server.maxConnections = limits.connectionsMax;
-  server.on("drop", () => options.log.warn({ connectionsMax: limits.connectionsMax }, "a connection was refused"));
+  server.on("drop", () => {
+    connectionsRefused.limit++;
+    options.log.warn({ connectionsMax: limits.connectionsMax }, "a connection was refused");
+  });
   await listen(server, options);
   const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : options.port;
@@ -72,15 +81,17 @@ export async function startMllp(options: MllpOptions): Promise<MllpListener> {
     get connections() {
       return connections.size;
     },
+    tallies: shared.tallies,
     [Symbol.asyncDispose]: () => close(server, connections, limits),
   };
 }
 
-function open(options: MllpOptions, accept: (socket: Socket) => void): Server {
+function open(options: MllpOptions, refused: Tallies["connectionsRefused"], accept: (socket: Socket) => void): Server {
   // A peer that has sent its last frame and closed its side still reads its answers.
   if (options.tls === undefined) return createServer({ allowHalfOpen: true }, accept);
   const server = createTlsServer({ ...options.tls.options, allowHalfOpen: true } as TlsOptions, accept);
   server.on("tlsClientError", (error, socket) => {
+    refused.tls++;
     options.log.warn({ peer: socket.remoteAddress, code: (error as NodeJS.ErrnoException).code }, "TLS failed");
   });
   return server;

@@ -24,6 +24,8 @@ export interface PipelineParts {
 
 export interface PipelineObserver {
   taken(institution: string, format: Draft["format"], outcome: Receipted["status"], count: number): void;
+  /** Of those that were accepted, how many had an odd source. */
+  flagged(institution: string, format: Draft["format"], count: number): void;
   /** The same id came with other bytes. */
   conflicted(institution: string, id: string): void;
 }
@@ -172,11 +174,17 @@ function report(
   outcomes: readonly Receipted[],
 ): void {
   const counts = new Map<string, number>();
+  const flagged = new Map<Draft["format"], number>();
   outcomes.forEach((outcome, i) => {
     const key = `${items[i]?.draft.format} ${outcome.status}`;
     counts.set(key, (counts.get(key) ?? 0) + 1);
+    if (outcome.status === "accepted" && outcome.flags.length > 0) {
+      const format = items[i]?.draft.format as Draft["format"];
+      flagged.set(format, (flagged.get(format) ?? 0) + 1);
+    }
     if (outcome.status === "conflict") observer.conflicted(institution, outcome.id);
   });
+  for (const [format, count] of flagged) observer.flagged(institution, format, count);
   for (const [key, count] of counts) {
     const [format, status] = key.split(" ") as [Draft["format"], Receipted["status"]];
     observer.taken(institution, format, status, count);
