@@ -4,6 +4,7 @@ import { addEvidence } from "./commands/evidence.ts";
 import { addFsck } from "./commands/fsck.ts";
 import { addPublish } from "./commands/publish.ts";
 import { addRebuild } from "./commands/rebuild.ts";
+import { addRedrive } from "./commands/redrive.ts";
 import { addSimulate } from "./commands/simulate.ts";
 import { addStart } from "./commands/start.ts";
 import { addToken } from "./commands/token.ts";
@@ -21,6 +22,7 @@ const COMMANDS: readonly AddCommand[] = [
   addVerify,
   addFsck,
   addRebuild,
+  addRedrive,
 ];
 
 const interrupted = new AbortController();

@@ -49,6 +49,7 @@ const url = (schemes: readonly string[]): z.ZodType<string | undefined> =>
 const engineShape = {
   MEDTRACE_DATA: z.string().default("./data"),
   EVENT_LOG_URL: url(["embedded", "kafka"]),
+  DEAD_LETTERS_URL: url(["embedded", "kafka"]),
   LEDGER_URL: url(["embedded", "fabric"]),
   PROJECTION_URL: url(["embedded", "mongodb"]),
   VAULT_URL: url(["embedded", "mongodb"]),
@@ -64,6 +65,8 @@ const engineShape = {
 export interface EngineSettings {
   readonly data: string;
   readonly eventLogUrl: string;
+  /** A log of its own for what could not be projected. */
+  readonly deadLettersUrl: string;
   readonly ledgerUrl: string;
   readonly projectionUrl: string;
   readonly vaultUrl: string;
@@ -79,6 +82,7 @@ export function engineSettings(env: Environment): EngineSettings {
   return {
     data,
     eventLogUrl: settings.EVENT_LOG_URL ?? `embedded:${join(data, "event-log")}`,
+    deadLettersUrl: settings.DEAD_LETTERS_URL ?? deadLettersBeside(settings.EVENT_LOG_URL, data),
     ledgerUrl: settings.LEDGER_URL ?? `embedded:${join(data, "ledger")}`,
     projectionUrl: settings.PROJECTION_URL ?? `embedded:${join(data, "projection")}`,
     vaultUrl: settings.VAULT_URL ?? `embedded:${join(data, "vault")}`,
@@ -86,6 +90,15 @@ export function engineSettings(env: Environment): EngineSettings {
     keysUrl: settings.KEYS_URL ?? `file:${join(data, "keys")}`,
     ledgerOwner: settings.LEDGER_OWNER,
   };
+}
+
+/** Beside a Kafka topic `events` the topic `events.dead`, else a folder in the data folder. */
+function deadLettersBeside(eventLogUrl: string | undefined, data: string): string {
+  if (!eventLogUrl?.startsWith("kafka:")) return `embedded:${join(data, "dead-letters")}`;
+  const url = new URL(eventLogUrl);
+  url.pathname += ".dead";
+  url.searchParams.set("partitions", "1");
+  return url.href;
 }
 
 const authShape = {

@@ -6,6 +6,7 @@ import { hasCode } from "@medtrace/shared/errors";
 import { rangeEntries } from "@medtrace/shared/log-range";
 import { type Batch, type BatchRef, partitionOf } from "@medtrace/shared/model/batch";
 import { type Bytes, hex } from "@medtrace/shared/model/bytes";
+import { DEAD_LETTER_FORMAT, type DeadLetter } from "@medtrace/shared/model/dead-letter";
 import { leafHash, merkleLevels } from "@medtrace/shared/model/merkle";
 import type { EventLog, LogEntry } from "@medtrace/shared/ports/event-log";
 import type { Incident, ProjectedBatch, ProjectedEvent } from "@medtrace/shared/ports/projection";
@@ -28,6 +29,8 @@ export interface CheckedBatch {
   readonly projected: ProjectedBatch;
   /** W3C traceparents of its records, where the log kept them. */
   readonly traces: ReadonlySet<string>;
+  /** Of its records, those that are no trace events. */
+  readonly dead: readonly DeadLetter[];
 }
 
 /**
@@ -42,9 +45,9 @@ export async function checkBatch(log: EventLog, anchored: AnchoredBatch): Promis
   if (typeof found === "string") return refuted(anchored, { kind: "range-unreadable", batch: ref, detail: found });
   const mismatch = mismatchOf(batch, found);
   if (mismatch !== undefined) return refuted(anchored, { kind: "root-mismatch", batch: ref, detail: mismatch });
-  const { events, incidents } = projectEntries(found.entries, ref);
+  const { events, incidents, dead } = projectEntries(found.entries, ref);
   const projected = { ...anchored, verified: true, tree: Buffer.concat(found.levels.flat()), events, incidents };
-  return { projected, traces: tracesOf(found.entries) };
+  return { projected, traces: tracesOf(found.entries), dead };
 }
 
 interface Range {
@@ -91,7 +94,7 @@ function mismatchOf(batch: Batch, { entries, levels }: Range): string | undefine
 
 function refuted(anchored: AnchoredBatch, incident: Incident): CheckedBatch {
   const projected = { ...anchored, verified: false, tree: new Uint8Array(0), events: [], incidents: [incident] };
-  return { projected, traces: new Set() };
+  return { projected, traces: new Set(), dead: [] };
 }
 
 function tracesOf(entries: readonly LogEntry[]): ReadonlySet<string> {
@@ -104,24 +107,24 @@ function tracesOf(entries: readonly LogEntry[]): ReadonlySet<string> {
 function projectEntries(
   entries: readonly LogEntry[],
   batch: BatchRef,
-): { readonly events: ProjectedEvent[]; readonly incidents: Incident[] } {
+): { readonly events: ProjectedEvent[]; readonly incidents: Incident[]; readonly dead: DeadLetter[] } {
   const events: ProjectedEvent[] = [];
   const incidents: Incident[] = [];
-  let unreadable = 0;
-  for (const [index, { offset, value }] of entries.entries()) {
+  const dead: DeadLetter[] = [];
+  for (const [index, { partition, offset, value }] of entries.entries()) {
     const found = read(value, index, offset);
     if (!("fault" in found)) {
       events.push(found.projected);
       continue;
     }
-    unreadable += 1;
-    if (unreadable > UNREADABLE_MAX) continue;
+    dead.push({ format: DEAD_LETTER_FORMAT, stream: batch.stream, partition, offset, reason: found.fault });
+    if (dead.length > UNREADABLE_MAX) continue;
     const detail = `the record at offset ${offset} is no trace event: ${found.fault}`;
     incidents.push({ kind: "unreadable-event", batch, detail });
   }
-  if (unreadable > UNREADABLE_MAX) {
-    const detail = `${unreadable - UNREADABLE_MAX} more records of this batch are no trace events`;
+  if (dead.length > UNREADABLE_MAX) {
+    const detail = `${dead.length - UNREADABLE_MAX} more records of this batch are no trace events`;
     incidents.push({ kind: "unreadable-event", batch, detail });
   }
-  return { events, incidents };
+  return { events, incidents, dead };
 }

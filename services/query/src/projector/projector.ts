@@ -1,6 +1,7 @@
 /** The projector: follows the ledger's blocks from its own checkpoint, checks every batch, and applies block by block. */
 import { MedtraceError } from "@medtrace/shared/errors";
 import { partitionOf } from "@medtrace/shared/model/batch";
+import type { DeadLetter } from "@medtrace/shared/model/dead-letter";
 import type { EventLog } from "@medtrace/shared/ports/event-log";
 import type { Ledger, LedgerBlock } from "@medtrace/shared/ports/ledger";
 import type { BlockUpdate, Checkpoint, ProjectedBatch, Projection } from "@medtrace/shared/ports/projection";
@@ -16,6 +17,8 @@ export interface ProjectorParts {
   readonly blockLast?: number;
   /** Told of each block once it is applied. */
   readonly onApplied?: (update: BlockUpdate) => void | Promise<void>;
+  /** Told of records that could not be projected, before the block that has them is applied; maybe more than once. */
+  readonly onDead?: (letters: readonly DeadLetter[]) => Promise<void>;
   /** Does the applying of a block; for traces. */
   readonly around?: (traced: TracedUpdate, apply: () => Promise<void>) => Promise<void>;
 }
@@ -24,6 +27,7 @@ export interface TracedUpdate {
   readonly update: BlockUpdate;
   /** W3C traceparents of the records in it. */
   readonly traces: ReadonlySet<string>;
+  readonly dead: readonly DeadLetter[];
 }
 
 /**
@@ -46,8 +50,9 @@ export async function runProjector(parts: ProjectorParts, signal: AbortSignal): 
     for (let next = readAhead(updates); ; ) {
       const { value: traced, done } = await next;
       if (done === true || signal.aborted) return;
-      const { update } = traced;
+      const { update, dead } = traced;
       if (update.number < blockLast) next = readAhead(updates);
+      if (dead.length > 0) await parts.onDead?.(dead);
       await (parts.around?.(traced, () => projection.apply(update)) ?? projection.apply(update));
       await onApplied?.(update);
       if (update.number >= blockLast) return;
@@ -80,12 +85,14 @@ async function* blockUpdates(
     if (before !== undefined && block.previous !== before.hash) throw otherLedger(before);
     const batches: ProjectedBatch[] = [];
     const traces = new Set<string>();
+    const dead: DeadLetter[] = [];
     for (const anchored of ownBatches(parts, block)) {
       const checked = await checkBatch(parts.eventLog, anchored);
       batches.push(checked.projected);
       for (const trace of checked.traces) traces.add(trace);
+      dead.push(...checked.dead);
     }
-    yield { update: { number: block.number, hash: block.hash, batches }, traces };
+    yield { update: { number: block.number, hash: block.hash, batches }, traces, dead };
     before = { block: block.number, hash: block.hash };
   }
 }

@@ -7,6 +7,8 @@ import { lockProjection, openProjection } from "@medtrace/engines/projection/ope
 import { inBatchSpan, openTracing } from "@medtrace/service-kit/tracing";
 import type { EngineSettings } from "@medtrace/shared/config";
 import { hasCode, MedtraceError } from "@medtrace/shared/errors";
+import { deadLetterBytes } from "@medtrace/shared/model/dead-letter";
+import type { EventLog } from "@medtrace/shared/ports/event-log";
 import type { Ledger } from "@medtrace/shared/ports/ledger";
 import { type Incident, PROJECTION_LIMITS, type Projection } from "@medtrace/shared/ports/projection";
 import { type ProjectorParts, runProjector } from "./projector.ts";
@@ -60,7 +62,22 @@ async function projectOnce(settings: EngineSettings, signal: AbortSignal): Promi
   await using tracing = openTracing("projector");
   const around: ProjectorParts["around"] = ({ update, traces }, apply) =>
     inBatchSpan(tracing, { name: "project", attributes: { "medtrace.block": update.number }, traces }, apply);
-  await runProjector({ eventLog, ledger, projection, onApplied, around }, signal);
+  await using dead = deadLetters(settings.deadLettersUrl);
+  await runProjector({ eventLog, ledger, projection, onApplied, onDead: dead.add, around }, signal);
+}
+
+/** The dead letters' own log, opened once there are any. */
+function deadLetters(url: string): AsyncDisposable & { readonly add: NonNullable<ProjectorParts["onDead"]> } {
+  let log: EventLog | undefined;
+  return {
+    async add(letters) {
+      log ??= await openEventLog(url);
+      await log.append(letters.map((letter) => ({ key: letter.stream, value: deadLetterBytes(letter) })));
+    },
+    async [Symbol.asyncDispose]() {
+      await log?.[Symbol.asyncDispose]();
+    },
+  };
 }
 
 interface Progress extends AsyncDisposable {
