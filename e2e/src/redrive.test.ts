@@ -31,7 +31,7 @@ test("what cannot be projected is a dead letter with its reason and nothing of i
     .map((line) => JSON.parse(line) as Record<string, unknown>);
   assert.equal(dry.code, 1);
   assert.deepEqual(summary, { readable: 0, unreadable: 1, redriven: false });
-  assert.equal(letter?.["reason"], "it is not one of format version 1");
+  assert.equal(letter?.["reason"], "format is not 1");
   assert.doesNotMatch(dry.stdout, /Jane|Doe/);
 
   // As if an older version had not known a record that this one knows.

@@ -1,11 +1,10 @@
 /** FHIR R4 AuditEvent to a draft (hl7.org/fhir/R4/auditevent.html; IHE BALP 1.1). Odd is taken and flagged. */
-import { canonicalBytes, type Json } from "@medtrace/shared/model/canonical";
 import { traceTime } from "@medtrace/shared/model/time";
 import type { ActivityKind, Coding, Outcome, RecordRole, TraceTime } from "@medtrace/shared/model/trace-event";
 import type { Draft, DraftAgent, DraftRecord, MappingContext } from "../normalise/draft.ts";
 import { type AgentParts, agentOf, roleCodes } from "./agents.ts";
 import { balpFlags } from "./balp.ts";
-import { child, children, coding, codings, type Element, invalid, text } from "./element.ts";
+import { child, children, coding, codings, type Element, invalid, rawOf, text } from "./element.ts";
 import { Persons } from "./persons.ts";
 import { type ReferenceReader, referenceReader } from "./reference.ts";
 import { Sealing } from "./sealed.ts";
@@ -103,7 +102,7 @@ export function draftOfAuditEvent(
     system: systemOf(resource, references, context, flags),
     index: 0,
     flags: [...flags].sort(),
-    raw: canonicalBytes(resource as Json),
+    raw: rawOf(resource, AT),
     activity: { kind, codes: [type, ...subtypes] },
     outcome,
     ...(occurred === undefined ? {} : { occurred }),

@@ -1,5 +1,6 @@
 /** Reading elements of a resource that may hold anything: each access names its FHIRPath when it refuses. */
 import { MedtraceError } from "@medtrace/shared/errors";
+import { canonicalBytes, type Json } from "@medtrace/shared/model/canonical";
 import type { Coding } from "@medtrace/shared/model/trace-event";
 
 export type Element = Readonly<Record<string, unknown>>;
@@ -9,6 +10,23 @@ const DEFINED = "hl7.org/fhir/R4 has the definition of each resource";
 /** @throws MedtraceError INPUT_INVALID naming the FHIRPath. */
 export function invalid(at: string, message: string, hint?: string): MedtraceError {
   return new MedtraceError("INPUT_INVALID", message, { at, ...(hint === undefined ? {} : { hint }) });
+}
+
+/**
+ * The canonical bytes of a resource (RFC 8785): what its digest is taken of.
+ *
+ * @throws MedtraceError INPUT_MALFORMED where it has none: half of a surrogate pair somewhere.
+ */
+export function rawOf(resource: Element, type: string): Uint8Array {
+  try {
+    return canonicalBytes(resource as Json);
+  } catch (cause) {
+    throw new MedtraceError("INPUT_MALFORMED", "the resource has no canonical form", {
+      at: type,
+      hint: "look for half surrogate pairs and nesting",
+      cause,
+    });
+  }
 }
 
 /** The value as a JSON object. @throws MedtraceError INPUT_INVALID */

@@ -1,10 +1,9 @@
 /** FHIR R4 Provenance to a draft (hl7.org/fhir/R4/provenance.html). */
-import { canonicalBytes, type Json } from "@medtrace/shared/model/canonical";
 import { traceTime } from "@medtrace/shared/model/time";
 import type { RecordRole, TraceTime } from "@medtrace/shared/model/trace-event";
 import type { Draft, DraftAgent, DraftRecord, MappingContext } from "../normalise/draft.ts";
 import { type AgentParts, agentOf } from "./agents.ts";
-import { child, children, codings, type Element, invalid, text } from "./element.ts";
+import { child, children, codings, type Element, invalid, rawOf, text } from "./element.ts";
 import { Persons } from "./persons.ts";
 import { referenceReader } from "./reference.ts";
 import { Sealing } from "./sealed.ts";
@@ -59,7 +58,7 @@ export function draftOfProvenance(
     system: `${context.institution}/fhir`,
     index: 0,
     flags: [...flags].sort(),
-    raw: canonicalBytes(resource as Json),
+    raw: rawOf(resource, AT),
     activity: { kind: "create", codes: activity === undefined ? [] : codings([activity], `${AT}.activity`) },
     outcome: "success",
     ...(occurred === undefined ? {} : { occurred }),

@@ -1,5 +1,4 @@
 /** One resource, whatever it is, to a draft: the two types that say how data was used are taken. */
-import { MedtraceError } from "@medtrace/shared/errors";
 import type { Draft, MappingContext } from "../normalise/draft.ts";
 import { draftOfAuditEvent } from "./audit-event.ts";
 import { type Element, element, invalid } from "./element.ts";
@@ -27,16 +26,7 @@ export function draftOfResource(
 ): Draft {
   const resource = element(value, "resource");
   const type = resourceType(resource);
-  try {
-    if (type === "AuditEvent") return draftOfAuditEvent(resource, context, resolve);
-    if (type === "Provenance") return draftOfProvenance(resource, context, resolve);
-  } catch (cause) {
-    if (cause instanceof MedtraceError) throw cause;
-    throw new MedtraceError("INPUT_MALFORMED", "the resource has no canonical form", {
-      at: type,
-      hint: "look for half surrogate pairs and nesting",
-      cause,
-    });
-  }
+  if (type === "AuditEvent") return draftOfAuditEvent(resource, context, resolve);
+  if (type === "Provenance") return draftOfProvenance(resource, context, resolve);
   throw invalid("resourceType", "is not one that says how data was used", "send AuditEvent or Provenance");
 }
