@@ -3,7 +3,7 @@ import { MedtraceError } from "@medtrace/shared/errors";
 import type { EventLog } from "@medtrace/shared/ports/event-log";
 
 /**
- * Opens `embedded:FOLDER`.
+ * Opens `embedded:FOLDER`, or `kafka://host:port[,host:port…]/topic?partitions=N&replication=N`.
  *
  * @throws MedtraceError CONFIGURATION for another scheme, and what the engine throws.
  */
@@ -14,8 +14,12 @@ export async function openEventLog(url: string): Promise<EventLog> {
     const { openEmbeddedEventLog } = await import("./embedded/event-log.ts");
     return openEmbeddedEventLog({ folder: place });
   }
+  if (scheme === "kafka") {
+    const { openKafkaEventLog } = await import("./kafka/event-log.ts");
+    return openKafkaEventLog({ url });
+  }
   throw new MedtraceError("CONFIGURATION", `no event log engine for ${scheme || "an empty URL"}`, {
     at: "EVENT_LOG_URL",
-    hint: "embedded:FOLDER",
+    hint: "embedded:FOLDER or kafka://HOST:PORT/TOPIC",
   });
 }

@@ -1,4 +1,5 @@
 /** The event log's file: rows by partition and offset, each partition's authenticated end. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { setImmediate as nextTurn } from "node:timers/promises";
@@ -65,7 +66,6 @@ export class Store implements Disposable {
   readonly #scan: StatementSync;
 
   constructor(options: StoreOptions) {
-    this.#chain = createChain(secretFile(join(options.folder, "log.key"), KEY_BYTES));
     this.#db = openFile({
       what: WHAT,
       folder: options.folder,
@@ -76,6 +76,12 @@ export class Store implements Disposable {
       cacheKib: 2_048,
       pages_max: options.pages_max,
     });
+    try {
+      this.#chain = createChain(keyOf(this.#db, options.folder));
+    } catch (error) {
+      this.#db.close();
+      throw error;
+    }
     this.#insert = this.#db.prepare("INSERT INTO record (place, value, mac, trace) VALUES (?, ?, ?, ?)");
     this.#setEnd = this.#db.prepare("UPDATE partition SET end = ?, last = ?, mac = ? WHERE number = ?");
     this.#getEnd = this.#db.prepare("SELECT end, last, mac FROM partition WHERE number = ?");
@@ -87,7 +93,7 @@ export class Store implements Disposable {
   }
 
   #makePartitions(wanted: number): number {
-    const count = (): number => this.#db.prepare("SELECT count(*) AS n FROM partition").get()?.["n"] as number;
+    const count = (): number => partitionsOf(this.#db);
     if (count() > 0) return count();
     return inTransaction(this.#db, WHAT, () => {
       const add = this.#db.prepare("INSERT OR IGNORE INTO partition (number, end, last, mac) VALUES (?, 0, ?, ?)");
@@ -232,6 +238,22 @@ export class Store implements Disposable {
   [Symbol.dispose](): void {
     this.#db.close();
   }
+}
+
+function partitionsOf(db: DatabaseSync): number {
+  return db.prepare("SELECT count(*) AS n FROM partition").get()?.["n"] as number;
+}
+
+/** The key of the chain, made with the log; a second one for a log that is there would make all of it look changed. */
+function keyOf(db: DatabaseSync, folder: string): Bytes {
+  const path = join(folder, "log.key");
+  if (partitionsOf(db) > 0 && !existsSync(path)) {
+    throw new MedtraceError("INTEGRITY", "the event log's key is gone", {
+      at: path,
+      hint: "restore log.key from a backup: without it nobody can tell whether the log was changed",
+    });
+  }
+  return secretFile(path, KEY_BYTES);
 }
 
 function place(partition: number, offset: number, what: string): string {

@@ -70,6 +70,7 @@ export class Cluster implements Disposable {
   readonly #main: Lane;
   #layout: Layout | undefined;
   #refreshing: Promise<Layout> | undefined;
+  #over = false;
 
   constructor(topic: string, bootstrap: readonly BrokerAddress[], access: KafkaAccess) {
     this.topic = topic;
@@ -81,7 +82,8 @@ export class Cluster implements Disposable {
   /** A lane of one's own, ended with the cluster if not before. */
   lane(): Lane {
     const lane = new Lane(this.#access);
-    this.#lanes.add(lane);
+    if (this.#over) lane[Symbol.dispose]();
+    else this.#lanes.add(lane);
     return lane;
   }
 
@@ -178,7 +180,9 @@ export class Cluster implements Disposable {
     return (await this.node(node, lane)).send(request, wait_ms + ANSWER_MS_MAX);
   }
 
+  /** Ends every connection at once. */
   [Symbol.dispose](): void {
+    this.#over = true;
     for (const lane of this.#lanes) lane[Symbol.dispose]();
     this.#lanes.clear();
   }

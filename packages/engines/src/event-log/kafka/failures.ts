@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { MedtraceError } from "@medtrace/shared/errors";
 import { kafkaError } from "./link.ts";
+import { BrokenBatch } from "./record-batch.ts";
 
 const PAUSE_MS_MIN = 20;
 const PAUSE_MS_MAX = 1_000;
@@ -52,7 +53,7 @@ export async function untilDone<T>(patience: Patience, attempt: () => Promise<T>
 }
 
 function atPort(what: string, error: unknown): unknown {
-  return error instanceof MedtraceError || error instanceof RangeError ? error : storageFailed(what, error);
+  return error instanceof MedtraceError || error instanceof BrokenBatch ? error : storageFailed(what, error);
 }
 
 export function storageFailed(what: string, cause: unknown): MedtraceError {

@@ -123,6 +123,12 @@ describe("record batches", () => {
     }
   });
 
+  it("are read up to the one that is broken", () => {
+    const [one, two] = [at(encodeBatch(some(3), PRODUCER, 0), 40), at(encodeBatch(some(4), PRODUCER, 0), 43)];
+    two[two.length - 2] = 0xff;
+    assert.deepEqual(decodeBatches(Buffer.concat([one, two])), decodeBatches(one));
+  });
+
   it("are refused when they are compressed or older", () => {
     const compressed = encodeBatch(some(1), PRODUCER, 0);
     compressed.writeInt16BE(1, 21);

@@ -40,13 +40,17 @@ export interface Batches {
   readonly records: readonly StoredRecord[];
 }
 
-/** Bytes that are no sound record batch; `offset` is where the batch begins. */
+/** Bytes that are no sound record batch. */
 export class BrokenBatch extends Error {
+  /** Where the batch begins. */
   readonly offset: number;
+  /** Where the next begins, as far as this one's word can be taken. */
+  readonly next: number;
 
-  constructor(offset: number, what: string) {
+  constructor(offset: number, next: number, what: string) {
     super(what);
     this.offset = offset;
+    this.next = Math.max(next, offset + 1);
   }
 }
 
@@ -124,10 +128,10 @@ function writeVarint(batch: Buffer, from: number, value: number): number {
 }
 
 /**
- * Reads the whole batches that begin `bytes`; a cut one at the end is left. Values are views of `bytes`.
+ * Reads the whole, sound batches that begin `bytes`; a cut one at the end is left. Values are views of `bytes`.
  *
  * @returns undefined where there is not one whole batch.
- * @throws BrokenBatch where a batch is not what its checksum says, is compressed, or is of an older format.
+ * @throws BrokenBatch where the first batch is not what its checksum says, is compressed, or is of an older format.
  */
 export function decodeBatches(bytes: Buffer): Batches | undefined {
   const records: StoredRecord[] = [];
@@ -136,9 +140,16 @@ export function decodeBatches(bytes: Buffer): Batches | undefined {
   for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
     const base = Number(bytes.readBigInt64BE(at));
     const length = bytes.readInt32BE(at + 8) + 12;
-    if (length < HEADER_BYTES) throw new BrokenBatch(base, `a batch of ${length} bytes cannot be`);
-    if (at + length > bytes.length) break;
-    next = decodeBatch(bytes.subarray(at, at + length), base, records);
+    const before = records.length;
+    try {
+      if (length < HEADER_BYTES) throw new BrokenBatch(base, base, `a batch of ${length} bytes cannot be`);
+      if (at + length > bytes.length) break;
+      next = decodeBatch(bytes.subarray(at, at + length), base, records);
+    } catch (error) {
+      if (first === undefined) throw error;
+      records.length = before;
+      break;
+    }
     first ??= base;
     at += length;
   }
@@ -147,15 +158,15 @@ export function decodeBatches(bytes: Buffer): Batches | undefined {
 
 /** Adds a batch's records; gives the offset after it. */
 function decodeBatch(batch: Buffer, base: number, records: StoredRecord[]): number {
-  if (batch.readInt8(16) !== MAGIC) throw new BrokenBatch(base, "it is of a format before version 2");
+  const next = base + batch.readInt32BE(23) + 1;
+  if (batch.readInt8(16) !== MAGIC) throw new BrokenBatch(base, next, "it is of a format before version 2");
   if (batch.readUInt32BE(17) !== crc32c(batch, CHECKED_FROM)) {
-    throw new BrokenBatch(base, "its bytes are not what its checksum was made of");
+    throw new BrokenBatch(base, next, "its bytes are not what its checksum was made of");
   }
   const attributes = batch.readInt16BE(21);
-  const next = base + batch.readInt32BE(23) + 1;
   if (attributes & CONTROL_FLAG) return next;
-  if (attributes & CODEC_MASK) throw new BrokenBatch(base, "it is compressed; this log is written uncompressed");
-  const cursor = { bytes: batch, at: HEADER_BYTES, base };
+  if (attributes & CODEC_MASK) throw new BrokenBatch(base, next, "it is compressed; this log is written uncompressed");
+  const cursor = { bytes: batch, at: HEADER_BYTES, base, next };
   const count = batch.readInt32BE(57);
   for (let i = 0; i < count; i++) records.push(readRecord(cursor));
   return next;
@@ -164,6 +175,7 @@ function decodeBatch(batch: Buffer, base: number, records: StoredRecord[]): numb
 interface Cursor {
   readonly bytes: Buffer;
   readonly base: number;
+  readonly next: number;
   at: number;
 }
 
@@ -175,7 +187,7 @@ function readRecord(cursor: Cursor): StoredRecord {
   readBytes(cursor);
   const value = readBytes(cursor) ?? Buffer.alloc(0);
   const trace = readTrace(cursor);
-  if (cursor.at !== end) throw new BrokenBatch(cursor.base, "a record in it does not end where it says");
+  if (cursor.at !== end) throw new BrokenBatch(cursor.base, cursor.next, "a record in it does not end where it says");
   return { offset, value, trace };
 }
 
@@ -195,7 +207,8 @@ function readBytes(cursor: Cursor): Buffer | undefined {
   if (length < 0) return undefined;
   const from = cursor.at;
   cursor.at += length;
-  if (cursor.at > cursor.bytes.length) throw new BrokenBatch(cursor.base, "a record in it is longer than the batch");
+  if (cursor.at > cursor.bytes.length)
+    throw new BrokenBatch(cursor.base, cursor.next, "a record in it is longer than the batch");
   return cursor.bytes.subarray(from, cursor.at);
 }
 
@@ -208,10 +221,10 @@ function readVarint(cursor: Cursor): number {
     value |= (byte & 0x7f) << shift;
     if (byte < 0x80) return (value >>> 1) ^ -(value & 1);
   }
-  throw new BrokenBatch(cursor.base, "a number in it has no end");
+  throw new BrokenBatch(cursor.base, cursor.next, "a number in it has no end");
 }
 
 function skipVarint(cursor: Cursor): void {
   for (let bytes = 0; bytes < 10; bytes++) if ((cursor.bytes[cursor.at++] ?? 0) < 0x80) return;
-  throw new BrokenBatch(cursor.base, "a number in it has no end");
+  throw new BrokenBatch(cursor.base, cursor.next, "a number in it has no end");
 }
