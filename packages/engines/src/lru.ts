@@ -1,30 +1,34 @@
-/** A map that forgets what was used longest ago. */
+/**
+ * A map of bounded size that forgets what was not used lately. It keeps two generations: what is used is in the younger,
+ * and the older is dropped whole once the younger is full, as taking entries from a Map one by one costs far more.
+ */
 export class Lru<Key, Value> {
-  readonly #sizeMax: number;
-  readonly #map = new Map<Key, Value>();
+  readonly #generationMax: number;
+  #young = new Map<Key, Value>();
+  #old = new Map<Key, Value>();
 
+  /** @param sizeMax entries it holds at most; the half of it that was used last is always there. */
   constructor(sizeMax: number) {
-    this.#sizeMax = sizeMax;
+    this.#generationMax = Math.max(1, Math.floor(sizeMax / 2));
   }
 
   get(key: Key): Value | undefined {
-    const value = this.#map.get(key);
-    if (value === undefined) return undefined;
-    this.#map.delete(key);
-    this.#map.set(key, value);
-    return value;
+    const young = this.#young.get(key);
+    if (young !== undefined) return young;
+    const old = this.#old.get(key);
+    if (old !== undefined) this.set(key, old);
+    return old;
   }
 
   set(key: Key, value: Value): void {
-    this.#map.delete(key);
-    this.#map.set(key, value);
-    if (this.#map.size > this.#sizeMax) {
-      const [oldest] = this.#map.keys().take(1);
-      this.#map.delete(oldest as Key);
-    }
+    this.#young.set(key, value);
+    if (this.#young.size < this.#generationMax) return;
+    this.#old = this.#young;
+    this.#young = new Map();
   }
 
   clear(): void {
-    this.#map.clear();
+    this.#young.clear();
+    this.#old.clear();
   }
 }

@@ -16,7 +16,13 @@ export const EVENT_ID: RegExp = /^[0-9a-f]{64}$/;
 
 /** The 32 bytes of an event's id. @throws MedtraceError INPUT_INVALID where it is none. */
 export function eventIdBytes(id: string): Buffer {
-  if (EVENT_ID.test(id)) return Buffer.from(id, "hex");
+  refuseNoId(id);
+  return Buffer.from(id, "hex");
+}
+
+/** @throws MedtraceError INPUT_INVALID where this is no event's id. */
+export function refuseNoId(id: string): void {
+  if (EVENT_ID.test(id)) return;
   throw new MedtraceError("INPUT_INVALID", "an event's id is 64 lower-case hex digits", { at: id.slice(0, 80) });
 }
 

@@ -1,17 +1,12 @@
 /** Opening the projection's file, and SQLite's errors in the project's own terms. */
-import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
-import { setTimeout as sleep } from "node:timers/promises";
-import { hasCode, MedtraceError } from "@medtrace/shared/errors";
-import { openFile } from "../../sqlite/database.ts";
-import { resultCode, storageError } from "../../sqlite/errors.ts";
+import type { DatabaseSync } from "node:sqlite";
+import { MedtraceError } from "@medtrace/shared/errors";
+import { openFile, openReader as openFileReader } from "../../sqlite/database.ts";
+import { isConstraint, storageError } from "../../sqlite/errors.ts";
 import { SCHEMA_VERSION, STRUCTURES } from "./schema.ts";
 
 const WHAT = "projection";
 const FILE = "projection.sqlite";
-const BUSY_MS_MAX = 5_000;
-const OPEN_TRIES_MAX = 50;
-const OPEN_RETRY_MS = 100;
 const CACHE_KIB = 16 * 1_024;
 /**
  * Pages in the write-ahead log before they go into the file: 128 MiB. Events of many subjects touch many pages, each
@@ -24,26 +19,13 @@ const WAL_PAGES = 32_768;
  *
  * @throws MedtraceError STORAGE_FAILED, BUSY, INTEGRITY (no database), CONFIGURATION (of another schema: rebuild it).
  */
-export async function openDatabase(folder: string): Promise<DatabaseSync> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return open(folder);
-    } catch (error) {
-      // Several processes may be making the same new file; SQLite does not wait for another's change of journal.
-      if (!hasCode(error, "BUSY") || tries === OPEN_TRIES_MAX) throw error;
-      await sleep(OPEN_RETRY_MS);
-    }
-  }
-}
-
-function open(folder: string): DatabaseSync {
-  const schema = Object.values(STRUCTURES).join(";");
+export function openDatabase(folder: string): DatabaseSync {
   // NORMAL: a power cut may lose the last blocks, whole; the checkpoint goes with them and they are applied again.
   const db = openFile({
     what: WHAT,
     folder,
     file: FILE,
-    schema,
+    schema: Object.values(STRUCTURES).join(";"),
     version: SCHEMA_VERSION,
     synchronous: "NORMAL",
     cacheKib: CACHE_KIB,
@@ -54,14 +36,12 @@ function open(folder: string): DatabaseSync {
 
 /** A second connection to the same file, that only reads. */
 export function openReader(folder: string): DatabaseSync {
-  return new DatabaseSync(join(folder, FILE), { readOnly: true, timeout: BUSY_MS_MAX });
+  return openFileReader({ what: WHAT, folder, file: FILE });
 }
-
-const CONSTRAINT = 19;
 
 /** The error as a MedtraceError where it came from SQLite, else as it is. */
 export function asMedtraceError(error: unknown): unknown {
-  if (resultCode(error) !== CONSTRAINT) return storageError(error, WHAT);
+  if (!isConstraint(error)) return storageError(error, WHAT);
   return new MedtraceError("INTEGRITY", "the projection holds rows that its checkpoint does not count", {
     hint: "run fsck, then rebuild",
     cause: error,

@@ -53,7 +53,7 @@ export class EmbeddedProjection implements Projection {
    * @throws MedtraceError STORAGE_FAILED, INTEGRITY (the file is no projection), CONFIGURATION (another schema).
    */
   static async open(folder: string): Promise<EmbeddedProjection> {
-    const db = await openDatabase(folder);
+    const db = openDatabase(folder);
     try {
       return new EmbeddedProjection(folder, db);
     } catch (cause) {

@@ -11,14 +11,11 @@ import type {
   StoredDerivation,
   StoredEvent,
 } from "@medtrace/shared/ports/projection";
-import { Binary } from "mongodb";
-import { Lru } from "../../lru.ts";
-import { eventIdBytes, eventTime_ms } from "../limits.ts";
 import {
   type BatchDocument,
   EVERY_EVENT,
   type EventDocument,
-  entryKey,
+  entryKeys,
   facetText,
   type IncidentDocument,
   idPrefix,
@@ -27,53 +24,41 @@ import {
   treePart,
 } from "./schema.ts";
 
-const ENTRIES_REMEMBERED_MAX = 16_384;
+/** Where an event is put, and what of it was read to find that out. */
+export interface EventPlace {
+  readonly seq: number;
+  /** `_id` of its batch. */
+  readonly batch: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
 
-/** Makes event documents; remembers the entry keys used last, as agents and subjects come again and again. */
-export class EventDocuments {
-  readonly #entries = new Lru<string, Binary>(ENTRIES_REMEMBERED_MAX);
+export function eventDocument(event: ProjectedEvent, { seq, batch, at }: EventPlace): EventDocument {
+  const { recipients, derivations, joins } = event;
+  const facets = distinctText(event.facets.map(({ kind, value }) => facetText(kind, value)));
+  const viewers = recipients.length === 0 ? [event.institution] : new Set([event.institution, ...recipients]);
+  const document: { -readonly [Field in keyof EventDocument]: EventDocument[Field] } = {
+    _id: seq,
+    id: Buffer.from(event.id, "hex"),
+    prefix: idPrefix(event.id),
+    at: new Date(at),
+    batch,
+    index: event.index,
+    offset: event.offset,
+    institution: event.institution,
+    facets,
+    entries: entryKeys(viewers, [EVERY_EVENT, ...facets]),
+    bytes: event.bytes,
+  };
+  if (recipients.length > 0) document.recipients = recipients;
+  if (derivations.length > 0) document.derivations = distinct(derivations);
+  if (joins.length > 0) document.joins = joins;
+  return document;
+}
 
-  /** @throws MedtraceError INPUT_INVALID where the event's id or time is not of its form. */
-  make(event: ProjectedEvent, seq: number, batch: string): EventDocument {
-    const { recipients, derivations, joins } = event;
-    const id = eventIdBytes(event.id);
-    const facets = [...new Set(event.facets.map(({ kind, value }) => facetText(kind, value)))];
-    const document: { -readonly [Field in keyof EventDocument]: EventDocument[Field] } = {
-      _id: seq,
-      id: new Binary(id),
-      prefix: idPrefix(id),
-      at: new Date(eventTime_ms(event)),
-      batch,
-      index: event.index,
-      offset: event.offset,
-      institution: event.institution,
-      facets,
-      entries: this.#entriesOf([event.institution, ...recipients], facets),
-      bytes: new Binary(event.bytes),
-    };
-    if (recipients.length > 0) document.recipients = recipients;
-    if (derivations.length > 0) document.derivations = distinct(derivations);
-    if (joins.length > 0) document.joins = joins;
-    return document;
-  }
-
-  #entriesOf(viewers: readonly string[], facets: readonly string[]): Binary[] {
-    const entries: Binary[] = [];
-    for (const viewer of new Set(viewers)) {
-      entries.push(this.#entry(viewer, EVERY_EVENT));
-      for (const facet of facets) entries.push(this.#entry(viewer, facet));
-    }
-    return entries;
-  }
-
-  #entry(viewer: string, facet: string): Binary {
-    const name = `${viewer.length}${viewer}${facet}`;
-    const known = this.#entries.get(name);
-    if (known !== undefined) return known;
-    const entry = new Binary(entryKey(viewer, facet));
-    this.#entries.set(name, entry);
-    return entry;
-  }
+function distinctText(texts: string[]): string[] {
+  const once = new Set(texts);
+  return once.size === texts.length ? texts : [...once];
 }
 
 /** Each (from, to, relation) once, with nothing beside them. */
@@ -95,7 +80,7 @@ export function batchDocument(
 export function treeDocuments(batch: string, tree: Uint8Array): TreeDocument[] {
   return treePartIds(batch, tree.length).map((_id, part) => ({
     _id,
-    hashes: new Binary(tree.subarray(part * TREE_PART_BYTES, (part + 1) * TREE_PART_BYTES)),
+    hashes: tree.subarray(part * TREE_PART_BYTES, (part + 1) * TREE_PART_BYTES),
   }));
 }
 

@@ -12,7 +12,7 @@ const RECORDS_OF_QUERY = 128;
 
 /** As Projection.derivations. */
 export async function derivationsOf(
-  { at: { events }, session }: Snapshot,
+  { state, at: { events }, session }: Snapshot,
   records: readonly string[],
   direction: "up" | "down",
   limit: number,
@@ -26,7 +26,7 @@ export async function derivationsOf(
   const projection = { _id: 1, id: 1, institution: 1, recipients: 1, derivations: 1 };
   for (const some of slices([...wanted], RECORDS_OF_QUERY)) {
     // Every event has one derivation of these at least, so that `limit` events are enough.
-    const filter = { [`derivations.${end}`]: { $in: some } } as Filter<EventDocument>;
+    const filter = { [`derivations.${end}`]: { $in: some }, _id: { $lt: state.events } } as Filter<EventDocument>;
     const options = { session, projection, hint: `derivations_${end}` };
     for await (const event of events.find(filter, options).sort({ _id: 1 }).limit(limit)) found.set(event._id, event);
   }
@@ -50,8 +50,12 @@ export async function closureOf(snapshot: Snapshot, token: string): Promise<stri
 }
 
 /** Adds what is joined to any of these, up to the limit. */
-async function joinedTo({ at: { joins }, session }: Snapshot, level: string[], found: Set<string>): Promise<void> {
-  const filter = { token: { $in: level } };
+async function joinedTo(
+  { state, at: { joins }, session }: Snapshot,
+  level: string[],
+  found: Set<string>,
+): Promise<void> {
+  const filter = { token: { $in: level }, seq: { $lt: state.events } };
   const options = { session, projection: { _id: 0, other: 1 }, hint: "token" } as const;
   for await (const { other } of joins.find(filter, options).sort({ token: 1, other: 1 })) {
     found.add(other);
@@ -60,8 +64,11 @@ async function joinedTo({ at: { joins }, session }: Snapshot, level: string[], f
 }
 
 /** As Projection.joins. */
-export async function joinsOf({ at: { joins }, session }: Snapshot, token: string): Promise<StoredJoin[]> {
+export async function joinsOf({ state, at: { joins }, session }: Snapshot, token: string): Promise<StoredJoin[]> {
   const options = { session, projection: { _id: 0, other: 1, event: 1 }, hint: "token" } as const;
-  const found = joins.find({ token }, options).sort({ other: 1 }).limit(PROJECTION_LIMITS.closureMax);
+  const found = joins
+    .find({ token, seq: { $lt: state.events } }, options)
+    .sort({ other: 1 })
+    .limit(PROJECTION_LIMITS.closureMax);
   return (await found.toArray()).map(({ other, event }) => ({ other, event: eventId(event) }));
 }

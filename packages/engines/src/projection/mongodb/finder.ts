@@ -4,9 +4,9 @@
  * there are is merged here, page by page.
  */
 import { type EventFilter, type Facet, PROJECTION_LIMITS } from "@medtrace/shared/ports/projection";
-import { Binary, type Filter, type Sort } from "mongodb";
+import type { Filter, Sort } from "mongodb";
 import { bounded, filterTime_ms } from "../limits.ts";
-import { EVENT_FIELDS, EVERY_EVENT, type EventDocument, entryKey, facetText } from "./schema.ts";
+import { EVENT_FIELDS, EVERY_EVENT, type EventDocument, entryKeys, facetText } from "./schema.ts";
 import { slices } from "./slices.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -37,7 +37,7 @@ export async function findEvents(
   filter: EventFilter,
 ): Promise<{ readonly documents: readonly EventDocument[]; readonly more: boolean }> {
   const limit = bounded("limit", filter.limit, PROJECTION_LIMITS.pageMax);
-  const keys = entryKeys(snapshot, filter);
+  const keys = keysOf(snapshot, filter);
   const pieces = piecesOf(filter, await seqEnd(snapshot, filter.blockMax));
   let page: EventDocument[] = [];
   for (const some of slices(keys, KEYS_OF_QUERY)) {
@@ -54,7 +54,7 @@ export async function findEvents(
 /** How many events match, counting at most `countMax`. */
 export async function countEvents(snapshot: Snapshot, selection: Selection, countMax: number): Promise<number> {
   bounded("countMax", countMax, PROJECTION_LIMITS.countMax);
-  const keys = entryKeys(snapshot, selection);
+  const keys = keysOf(snapshot, selection);
   const piece = { times: timesOf(selection), above: -1, below: await seqEnd(snapshot, selection.blockMax) };
   const seen = new Set<number>();
   for (const some of slices(keys, KEYS_OF_QUERY)) {
@@ -69,7 +69,7 @@ export async function countEvents(snapshot: Snapshot, selection: Selection, coun
 
 function readPiece(
   { at: { events }, session }: Snapshot,
-  keys: readonly Binary[],
+  keys: readonly Uint8Array[],
   piece: Piece,
   order: EventFilter["order"],
   limit: number,
@@ -84,17 +84,17 @@ function readPiece(
     .toArray();
 }
 
-function within(keys: readonly Binary[], { times, above, below }: Piece): Filter<EventDocument> {
+function within(keys: readonly Uint8Array[], { times, above, below }: Piece): Filter<EventDocument> {
   const at = Object.keys(times).length === 0 ? {} : { at: times };
   return { entries: { $in: [...keys] }, ...at, _id: { $gt: above, $lt: below } };
 }
 
 /** One entry key for each viewer and facet; a filter without viewer means every producer. */
-function entryKeys({ state }: Snapshot, { facets, viewer }: Selection): Binary[] {
+function keysOf({ state }: Snapshot, { facets, viewer }: Selection): Uint8Array[] {
   if (facets.length > 0) bounded("facets", facets.length, PROJECTION_LIMITS.facetsMax);
   const texts = facets.length === 0 ? [EVERY_EVENT] : facets.map(({ kind, value }: Facet) => facetText(kind, value));
   const viewers = viewer === undefined ? state.producers : [viewer];
-  return viewers.flatMap((name) => [...new Set(texts)].map((text) => new Binary(entryKey(name, text))));
+  return entryKeys(viewers, [...new Set(texts)]);
 }
 
 /** One past the last seq of the blocks up to this one. */

@@ -2,12 +2,12 @@
  * What of a block is there already. Asked before, outside of its transaction: nothing is added but by a block, and a block
  * that came between moves the checkpoint, which the transaction finds.
  */
+import { batchId } from "@medtrace/shared/model/batch";
 import type { BlockUpdate, ProjectedEvent } from "@medtrace/shared/ports/projection";
-import { Binary } from "mongodb";
 import { EVENT_ID, eventIdBytes } from "../limits.ts";
 import { bytesOf, eventId } from "./documents.ts";
 import { anchoredTwice, type Plan } from "./plan.ts";
-import { type Collections, idPrefix, type JoinDocument } from "./schema.ts";
+import { type Collections, idPrefix, type JoinDocument, type StateDocument } from "./schema.ts";
 import { slices } from "./slices.ts";
 
 /** Keys of one look-up. */
@@ -16,11 +16,16 @@ const SLICE = 1_000;
 const PAIRS_SLICE = 100;
 
 /** Bytes of the block's events that are there already, by id. */
-export async function storedEvents(at: Collections, { batches }: BlockUpdate): Promise<Map<string, Uint8Array>> {
+export async function storedEvents(
+  at: Collections,
+  { batches }: BlockUpdate,
+  { events }: StateDocument,
+): Promise<Map<string, Uint8Array>> {
+  if (events === 0) return new Map();
   const ids = new Set(batches.flatMap(({ events }) => events.map(({ id }) => id)).filter((id) => EVENT_ID.test(id)));
   const found = new Map<string, Uint8Array>();
   for (const slice of slices([...ids], SLICE)) {
-    const prefix = { $in: slice.map((id) => idPrefix(eventIdBytes(id))) };
+    const prefix = { $in: slice.map((id) => idPrefix(id)) };
     for await (const document of at.events.find({ prefix }, { projection: { _id: 0, id: 1, bytes: 1 } })) {
       const id = eventId(document.id);
       if (ids.has(id)) found.set(id, bytesOf(document.bytes, "an event's bytes"));
@@ -29,11 +34,11 @@ export async function storedEvents(at: Collections, { batches }: BlockUpdate): P
   return found;
 }
 
-/** @throws MedtraceError INTEGRITY where a batch of the plan is there already. */
-export async function refuseKnownBatches(at: Collections, { batches }: Plan): Promise<void> {
-  for (const slice of slices(batches, SLICE)) {
-    const _id = { $in: slice.map((batch) => batch._id) };
-    const known = await at.batches.findOne({ _id }, { projection: { _id: 1 } });
+/** @throws MedtraceError INTEGRITY where a batch of the block is there already. */
+export async function refuseKnownBatches(at: Collections, { batches }: BlockUpdate): Promise<void> {
+  const ids = batches.map(({ owner, batch: { stream, sequence } }) => batchId({ owner, stream, sequence }));
+  for (const slice of slices(ids, SLICE)) {
+    const known = await at.batches.findOne({ _id: { $in: [...slice] } }, { projection: { _id: 1 } });
     if (known !== null) throw anchoredTwice(known._id);
   }
 }
@@ -41,8 +46,8 @@ export async function refuseKnownBatches(at: Collections, { batches }: Plan): Pr
 /** Pairs of tokens that no event joined before, in both directions, each with the first event that does. */
 export async function newJoins(at: Collections, { events }: Plan): Promise<JoinDocument[]> {
   const pairs = new Map<string, JoinDocument>();
-  for (const { event } of events) {
-    for (const join of joinsOf(event)) {
+  for (const { event, place } of events) {
+    for (const join of joinsOf(event, place.seq)) {
       const name = pairName(join);
       if (!pairs.has(name)) pairs.set(name, join);
     }
@@ -56,12 +61,12 @@ export async function newJoins(at: Collections, { events }: Plan): Promise<JoinD
   return [...pairs.values()];
 }
 
-function joinsOf({ id, joins }: ProjectedEvent): JoinDocument[] {
+function joinsOf({ id, joins }: ProjectedEvent, seq: number): JoinDocument[] {
   if (joins.length === 0) return [];
-  const event = new Binary(eventIdBytes(id));
+  const event = eventIdBytes(id);
   return joins.flatMap(([a, b]) => [
-    { token: a, other: b, event },
-    { token: b, other: a, event },
+    { token: a, other: b, seq, event },
+    { token: b, other: a, seq, event },
   ]);
 }
 

@@ -3,14 +3,13 @@ import { MedtraceError } from "@medtrace/shared/errors";
 import { batchId } from "@medtrace/shared/model/batch";
 import type { BlockUpdate, Incident, ProjectedBatch, ProjectedEvent } from "@medtrace/shared/ports/projection";
 import { conflicts } from "../conflicts.ts";
-import { eventIdBytes, eventTime_ms } from "../limits.ts";
-import { batchDocument } from "./documents.ts";
+import { eventTime_ms, refuseNoId } from "../limits.ts";
+import { batchDocument, type EventPlace } from "./documents.ts";
 import type { BatchDocument, IncidentDocument, StateDocument } from "./schema.ts";
 
 export interface PlannedEvent {
   readonly event: ProjectedEvent;
-  readonly seq: number;
-  readonly batch: string;
+  readonly place: EventPlace;
 }
 
 export interface Plan {
@@ -70,11 +69,12 @@ class Planning {
   #addEvent(event: ProjectedEvent, { owner, batch }: ProjectedBatch, batchName: string): boolean {
     const first = this.#first.get(event.id);
     if (first === undefined) {
-      eventIdBytes(event.id);
-      eventTime_ms(event);
+      refuseNoId(event.id);
+      const at = eventTime_ms(event);
       this.#first.set(event.id, event.bytes);
       this.#producers.add(event.institution);
-      this.#events.push({ event, seq: this.#before.events + this.#events.length, batch: batchName });
+      const seq = this.#before.events + this.#events.length;
+      this.#events.push({ event, place: { seq, batch: batchName, at } });
       return true;
     }
     if (conflicts(first, event.bytes)) {

@@ -18,12 +18,12 @@ import {
 } from "@medtrace/shared/ports/projection";
 import { type Connection, connect } from "../../mongodb/client.ts";
 import { isDuplicateKey, mongoError } from "../../mongodb/errors.ts";
-import { bounded, EVENT_ID, eventIdBytes } from "../limits.ts";
+import { bounded, EVENT_ID } from "../limits.ts";
 import { contentLines, treeOf } from "./content.ts";
 import { eventId, storedBatch, storedEvent, storedIncident } from "./documents.ts";
 import { closureOf, derivationsOf, joinsOf } from "./edges.ts";
 import { countEvents, findEvents } from "./finder.ts";
-import { EVENT_FIELDS, idPrefix } from "./schema.ts";
+import { type BatchDocument, EVENT_FIELDS, idPrefix } from "./schema.ts";
 import { slices } from "./slices.ts";
 import { checkpointOf, reading, type Snapshot } from "./snapshot.ts";
 import { prepare, readState, reset } from "./state.ts";
@@ -74,12 +74,12 @@ export class MongodbProjection implements Projection {
 
   events(ids: readonly string[]): Promise<readonly StoredEvent[]> {
     const wanted = new Set(ids.filter((id) => EVENT_ID.test(id)));
-    return this.#read(async ({ at: { events }, session }) => {
+    return this.#read(async ({ state, at: { events }, session }) => {
       const found: StoredEvent[] = [];
       for (const slice of slices([...wanted], IDS_SLICE)) {
-        const prefix = { $in: slice.map((id) => idPrefix(eventIdBytes(id))) };
+        const prefix = { $in: slice.map(idPrefix) };
         for await (const document of events.find({ prefix }, { session, projection: EVENT_FIELDS })) {
-          if (wanted.has(eventId(document.id))) found.push(storedEvent(document));
+          if (document._id < state.events && wanted.has(eventId(document.id))) found.push(storedEvent(document));
         }
       }
       return found;
@@ -94,9 +94,9 @@ export class MongodbProjection implements Projection {
   }
 
   applied(seq: number, limit: number): Promise<readonly StoredEvent[]> {
-    return this.#read(async ({ at: { events }, session }) => {
+    return this.#read(async ({ state, at: { events }, session }) => {
       bounded("limit", limit, PROJECTION_LIMITS.pageMax);
-      const found = events.find({ _id: { $gte: seq } }, { session, projection: EVENT_FIELDS });
+      const found = events.find({ _id: { $gte: seq, $lt: state.events } }, { session, projection: EVENT_FIELDS });
       return (await found.sort({ _id: 1 }).limit(limit).toArray()).map(storedEvent);
     });
   }
@@ -106,26 +106,27 @@ export class MongodbProjection implements Projection {
   }
 
   batch(ref: BatchRef): Promise<StoredBatch | undefined> {
-    return this.#read(async ({ at: { batches }, session }) => {
-      const document = await batches.findOne({ _id: batchId(ref) }, { session });
-      return document === null ? undefined : storedBatch(document);
+    return this.#read(async (snapshot) => {
+      const document = await batchDocumentOf(snapshot, ref);
+      return document === undefined ? undefined : storedBatch(document);
     });
   }
 
   batches(owner: string, stream: string, limit: number, before?: number): Promise<readonly StoredBatch[]> {
-    return this.#read(async ({ at: { batches }, session }) => {
+    return this.#read(async ({ state, at: { batches }, session }) => {
       bounded("limit", limit, PROJECTION_LIMITS.pageMax);
       const sequence = { $lt: before ?? Number.MAX_SAFE_INTEGER };
-      const filter = { owner, "batch.stream": stream, "batch.sequence": sequence };
+      const block = { $lte: state.block };
+      const filter = { owner, "batch.stream": stream, "batch.sequence": sequence, block };
       const found = batches.find(filter, { session, hint: "stream" }).sort({ "batch.sequence": -1 }).limit(limit);
       return (await found.toArray()).map(storedBatch);
     });
   }
 
   tree(ref: BatchRef): Promise<Uint8Array | undefined> {
-    return this.#read(async ({ at, session }) => {
-      const document = await at.batches.findOne({ _id: batchId(ref) }, { session });
-      return document === null ? undefined : treeOf(at, document, session);
+    return this.#read(async (snapshot) => {
+      const document = await batchDocumentOf(snapshot, ref);
+      return document === undefined ? undefined : treeOf(snapshot.at, document, snapshot.session);
     });
   }
 
@@ -146,9 +147,12 @@ export class MongodbProjection implements Projection {
   }
 
   incidents(limit: number): Promise<readonly (Incident & { readonly block: number })[]> {
-    return this.#read(async ({ at: { incidents }, session }) => {
+    return this.#read(async ({ state, at: { incidents }, session }) => {
       bounded("limit", limit, PROJECTION_LIMITS.pageMax);
-      const found = incidents.find({}, { session }).sort({ _id: -1 }).limit(limit);
+      const found = incidents
+        .find({ _id: { $lt: state.incidents } }, { session })
+        .sort({ _id: -1 })
+        .limit(limit);
       return (await found.toArray()).map(storedIncident);
     });
   }
@@ -199,6 +203,14 @@ export class MongodbProjection implements Projection {
   #refuseIfClosed(): void {
     if (this.#closed) throw new MedtraceError("STORAGE_FAILED", "the projection is closed");
   }
+}
+
+async function batchDocumentOf(
+  { state, at: { batches }, session }: Snapshot,
+  ref: BatchRef,
+): Promise<BatchDocument | undefined> {
+  const document = await batches.findOne({ _id: batchId(ref) }, { session });
+  return document === null || document.block > state.block ? undefined : document;
 }
 
 /** The error as a MedtraceError where it came from MongoDB, else as it is. */

@@ -1,6 +1,6 @@
 /** The state document, the collections and indexes of a generation, and starting again with the next. */
 import { MedtraceError } from "@medtrace/shared/errors";
-import type { ClientSession, Db } from "mongodb";
+import type { ClientSession, Db, Filter, UpdateFilter } from "mongodb";
 import { isDuplicateKey } from "../../mongodb/errors.ts";
 import {
   type Collections,
@@ -14,6 +14,7 @@ import {
 } from "./schema.ts";
 
 const NAMESPACE_EXISTS = 48;
+const COMMIT_MS_MAX = 30_000;
 
 const NOTHING: Omit<StateDocument, "_id" | "generation" | "term"> = {
   schema: SCHEMA_VERSION,
@@ -63,13 +64,41 @@ export async function readState(db: Db, session?: ClientSession): Promise<StateD
 }
 
 /**
+ * Changes the state and what it speaks of in one transaction, where the state is still as it was: whoever planned upon
+ * another one, be it long ago, does nothing.
+ *
+ * @param work may run again, after what it did was undone.
+ * @returns false where the state is another.
+ */
+export function changeState(
+  db: Db,
+  before: Filter<StateDocument>,
+  change: UpdateFilter<StateDocument>,
+  work: (session: ClientSession) => Promise<void>,
+): Promise<boolean> {
+  const changeBoth = async (session: ClientSession): Promise<boolean> => {
+    // First, so that where another changes it too, one of both gives up before it did much.
+    const { matchedCount } = await stateOf(db).updateOne(before, change, { session });
+    if (matchedCount > 0) await work(session);
+    return matchedCount > 0;
+  };
+  return db.client.withSession((session) =>
+    session.withTransaction(changeBoth, {
+      readConcern: { level: "snapshot" },
+      writeConcern: { w: "majority", journal: true },
+      maxCommitTimeMS: COMMIT_MS_MAX,
+    }),
+  );
+}
+
+/**
  * Starts with nothing, in one step: the collections of the next generation count, and those before are dropped. Whoever
  * is in the middle of applying a block finds another generation, and applies nothing.
  */
 export async function reset(db: Db): Promise<void> {
   const { generation } = await readState(db);
   await makeCollections(db, generation + 1);
-  const next = { $set: { ...NOTHING, generation: generation + 1 } };
+  const next = { $set: { ...NOTHING, generation: generation + 1 }, $unset: { staged: "" } } as const;
   const { matchedCount } = await stateOf(db).updateOne({ _id: STATE, generation }, next);
   // Not matched: another reset it meanwhile.
   if (matchedCount > 0) await dropBefore(db, generation + 1);

@@ -1,30 +1,19 @@
 /** Applying blocks: everything of one block, and the checkpoint, in one transaction. */
+import { randomUUID } from "node:crypto";
 import { MedtraceError } from "@medtrace/shared/errors";
-import { batchId } from "@medtrace/shared/model/batch";
 import type { BlockUpdate } from "@medtrace/shared/ports/projection";
-import type { ClientSession, Db, Filter } from "mongodb";
-import { EventDocuments, treeDocuments } from "./documents.ts";
+import type { ClientSession, Db } from "mongodb";
 import { newJoins, refuseKnownBatches, storedEvents } from "./known.ts";
-import { type Plan, planBlock } from "./plan.ts";
-import { type Collections, collectionsOf, type JoinDocument, STATE, type StateDocument, stateOf } from "./schema.ts";
-import { slices } from "./slices.ts";
-import { readState } from "./state.ts";
-
-/** Documents of one command: a block's are not all made at once. */
-const SLICE = 1_000;
-const COMMIT_MS_MAX = 30_000;
-
-interface Work {
-  readonly update: BlockUpdate;
-  readonly plan: Plan;
-  readonly joins: readonly JoinDocument[];
-}
+import { planBlock } from "./plan.ts";
+import { insertRows, piecesOf, type Work } from "./rows.ts";
+import { type Collections, collectionsOf, STATE, type StateDocument } from "./schema.ts";
+import { dropStaged } from "./staged.ts";
+import { changeState, readState } from "./state.ts";
 
 export class Writer {
   readonly #db: Db;
   /** Only while this term, or none higher, holds the lease may it apply; undefined: whoever comes first. */
   readonly #term: number | undefined;
-  readonly #documents = new EventDocuments();
 
   constructor(db: Db, term: number | undefined) {
     this.#db = db;
@@ -43,12 +32,13 @@ export class Writer {
       this.#refuseIfReplaced(state);
       if (update.number <= state.block) return;
       if (update.number !== state.block + 1) throw outOfOrder(update.number, state.block);
-      const at = collectionsOf(this.#db, state.generation);
-      const plan = planBlock(update, state, await storedEvents(at, update));
-      await refuseKnownBatches(at, plan);
-      const joins = await newJoins(at, plan);
-      if (await this.#write(at, { update, plan, joins }, state)) return;
-      // Another applied or reset meanwhile: look again at what is there.
+      if (state.staged === undefined) {
+        const at = collectionsOf(this.#db, state.generation);
+        const [stored] = await Promise.all([storedEvents(at, update, state), refuseKnownBatches(at, update)]);
+        const plan = planBlock(update, state, stored);
+        if (await this.#write(at, { update, plan, joins: await newJoins(at, plan) }, state)) return;
+      } else await dropStaged(this.#db, state, state.staged);
+      // Another applied, staged or reset meanwhile: look again at what is there.
     }
   }
 
@@ -59,37 +49,27 @@ export class Writer {
     });
   }
 
-  /** False where the state is no longer the one that was planned upon. */
+  /**
+   * One transaction, where the block is not too large for one. Else the pieces before the last stand beyond what the state
+   * counts, where nobody reads, until the last one's transaction counts them all.
+   *
+   * @returns false where the state is no longer the one that was planned upon.
+   */
   async #write(at: Collections, work: Work, { generation, block, term }: StateDocument): Promise<boolean> {
-    const set = { ...work.plan.state, ...(this.#term === undefined ? {} : { term: this.#term }) };
-    const before: Filter<StateDocument> = { _id: STATE, generation, block, term };
-    const inTransaction = async (session: ClientSession): Promise<boolean> => {
-      const { matchedCount } = await stateOf(this.#db).updateOne(before, { $set: set }, { session });
-      if (matchedCount > 0) await this.#insert(at, work, session);
-      return matchedCount > 0;
-    };
-    return this.#db.client.withSession((session) =>
-      session.withTransaction(inTransaction, {
-        readConcern: { level: "snapshot" },
-        writeConcern: { w: "majority", journal: true },
-        maxCommitTimeMS: COMMIT_MS_MAX,
-      }),
-    );
-  }
-
-  async #insert(at: Collections, { update, plan, joins }: Work, session: ClientSession): Promise<void> {
-    const unordered = { ordered: false, session };
-    for (const slice of slices(plan.events, SLICE)) {
-      const documents = slice.map(({ event, seq, batch }) => this.#documents.make(event, seq, batch));
-      await at.events.insertMany(documents, unordered);
+    const counted = { ...work.plan.state, ...(this.#term === undefined ? {} : { term: this.#term }) };
+    const by = randomUUID();
+    const pieces = piecesOf(work);
+    for (const [done, piece] of pieces.entries()) {
+      const before = done === 0 ? { staged: { $exists: false } } : { staged: { by, pieces: done } };
+      const last = done + 1 === pieces.length;
+      const change = last
+        ? { $set: counted, $unset: { staged: "" as const } }
+        : { $set: { staged: { by, pieces: done + 1 } } };
+      const insert = (session: ClientSession): Promise<void> => insertRows(at, piece, session);
+      if (!(await changeState(this.#db, { _id: STATE, generation, block, term, ...before }, change, insert)))
+        return false;
     }
-    for (const slice of slices(plan.batches, SLICE)) await at.batches.insertMany([...slice], unordered);
-    for (const { owner, batch, tree } of update.batches) {
-      const parts = treeDocuments(batchId({ owner, stream: batch.stream, sequence: batch.sequence }), tree);
-      for (const part of parts) await at.trees.insertOne(part, { session });
-    }
-    for (const slice of slices(joins, SLICE)) await at.joins.insertMany([...slice], unordered);
-    for (const slice of slices(plan.incidents, SLICE)) await at.incidents.insertMany([...slice], unordered);
+    return true;
   }
 }
 
