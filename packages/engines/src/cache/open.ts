@@ -1,12 +1,33 @@
 /** The cache behind a URL. Engines are loaded when they are asked for. */
 import { MedtraceError } from "@medtrace/shared/errors";
 import type { Cache } from "@medtrace/shared/ports/cache";
+import type { CacheLog } from "./redis/cache.ts";
 
-/** Opens `in-process:`. @throws MedtraceError CONFIGURATION for another scheme. */
-export async function openCache(url: string): Promise<Cache> {
+export interface CacheOptions {
+  /** Told when a server is lost, and when it is back. */
+  readonly log?: CacheLog;
+}
+
+/**
+ * Opens `in-process:`, or `redis://[user:password@]host[:port][/db][?prefix=…]` (`rediss:` for TLS), whose server may
+ * come later.
+ *
+ * @throws MedtraceError CONFIGURATION for another scheme, or a URL that cannot be read.
+ */
+export async function openCache(url: string, { log }: CacheOptions = {}): Promise<Cache> {
   if (url === "in-process:") {
     const { openInProcessCache } = await import("./in-process/cache.ts");
     return openInProcessCache();
   }
-  throw new MedtraceError("CONFIGURATION", "no cache engine for this URL", { at: "CACHE_URL", hint: "in-process:" });
+  if (/^rediss?:/.test(url)) {
+    const [{ parseRedisUrl }, { openRedisCache }] = await Promise.all([
+      import("./redis/address.ts"),
+      import("./redis/cache.ts"),
+    ]);
+    return openRedisCache({ address: parseRedisUrl(url), log });
+  }
+  throw new MedtraceError("CONFIGURATION", "no cache engine for this URL", {
+    at: "CACHE_URL",
+    hint: "in-process: or redis://host:port/db",
+  });
 }
