@@ -55,7 +55,7 @@ export async function startEmbedded(env: Environment, logOf: (service: string) =
     const eventLog = await open(openEventLog(engines.eventLogUrl));
     const ledger = await open(openLedger(engines.ledgerUrl, { owner: engines.ledgerOwner }));
     const projection = await open(openProjection(engines.projectionUrl));
-    const cache = await open(openCache(engines.cacheUrl));
+    const cache = await open(openCache(engines.cacheUrl, { log: logOf("query") }));
 
     const projector = await open(startProjectorThread(engines, logOf("projector")));
     const writer = await open(

@@ -53,7 +53,7 @@ const engineShape = {
   LEDGER_URL: url(["embedded", "fabric"]),
   PROJECTION_URL: url(["embedded", "mongodb"]),
   VAULT_URL: url(["embedded", "mongodb"]),
-  CACHE_URL: url(["in-process", "redis"]),
+  CACHE_URL: url(["in-process", "redis", "rediss"]),
   KEYS_URL: url(["file"]),
   LEDGER_OWNER: z
     .string()

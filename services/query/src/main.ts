@@ -18,7 +18,7 @@ const keys = await openKeyProvider(engines.keysUrl);
 const vault = await openVault(engines.vaultUrl, keys);
 const ledger = await openLedger(engines.ledgerUrl, { owner: engines.ledgerOwner });
 const projection = await openProjection(engines.projectionUrl);
-const cache = await openCache(engines.cacheUrl);
+const cache = await openCache(engines.cacheUrl, { log });
 const projector = settings.projects ? startProjectorThread(engines, log) : undefined;
 const projectorStatus = (): ProjectorStatus => projector?.status() ?? { ...STARTING, state: "elsewhere" };
 const query = await startQuery({ projection, ledger, vault, cache, keys, projectorStatus, settings, log });
