@@ -2,21 +2,27 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { resultCode, storageError } from "./errors.ts";
+import { isLocked, storageError } from "./errors.ts";
 
-const BUSY = 5;
-
-/** Takes the lock at this path, or gives undefined while another process, thread or connection holds it. */
+/**
+ * Takes the lock at this path, or gives undefined while another process, thread or connection holds it.
+ *
+ * @throws MedtraceError STORAGE_FAILED
+ */
 export function tryLock(path: string): Disposable | undefined {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const db = new DatabaseSync(path, { timeout: 0 });
   try {
-    // SQLite's own file lock, held by the open transaction.
-    db.exec("BEGIN EXCLUSIVE");
-    return { [Symbol.dispose]: () => db.close() };
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const db = new DatabaseSync(path, { timeout: 0 });
+    try {
+      // SQLite's own file lock, held by the open transaction.
+      db.exec("BEGIN EXCLUSIVE");
+      return { [Symbol.dispose]: () => db.close() };
+    } catch (error) {
+      db.close();
+      throw error;
+    }
   } catch (error) {
-    db.close();
-    if (resultCode(error) === BUSY) return undefined;
+    if (isLocked(error)) return undefined;
     throw storageError(error, "lock");
   }
 }

@@ -2,7 +2,7 @@
 import { strict as assert } from "node:assert";
 import { it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { eventually, settles } from "./contract.child-process.ts";
+import { eventually, linesOfChild, settles } from "./contract.child-process.ts";
 import { type EventLogHarness, withLog } from "./event-log.contract.kit.ts";
 import type { EventLog } from "./event-log.ts";
 
@@ -74,6 +74,17 @@ export function assignContract(harness: EventLogHarness): void {
     await settles("the assignments of a closed log", first.ended);
     await eventually("who stays has all", () => hasAll(second, two));
     await second.leave();
+  });
+
+  it("takes partitions back from a member whose process was killed", async () => {
+    await using storage = await harness.create();
+    await using log = await storage.open();
+    const script = new URL("./event-log.contract.member-child.ts", import.meta.url);
+    const [given = ""] = await linesOfChild(script, [harness.module.href, storage.url, GROUP], 1);
+    assert.deepEqual(JSON.parse(given), all(log));
+    const member = join(log, GROUP);
+    await eventually("who comes after a kill has all", () => hasAll(member, log));
+    await member.leave();
   });
 }
 

@@ -1,18 +1,20 @@
-/** Opening the ledger's file, its tables, its write lock, and SQLite's errors in the project's own terms. */
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+/** The ledger's file: opening it, its tables, its write lock, and SQLite's errors as the ledger's port names them. */
+import type { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ErrorCode, MedtraceError } from "@medtrace/shared/errors";
+import { hasCode, MedtraceError } from "@medtrace/shared/errors";
+import { hasTables, openConnection, openReader as openFileReader } from "../../sqlite/database.ts";
+import { isInputOutput, isLocked, storageError } from "../../sqlite/errors.ts";
 
+const WHAT = "ledger";
 export const FILE = "ledger.sqlite";
+const PLACE = { what: WHAT, file: FILE };
 const SCHEMA_VERSION = 1;
 /** A lock is held for one commit, a few milliseconds; waiting for it in SQLite blocks the thread. */
-const BUSY_MS_MAX = 250;
+const LOCK_WAIT_MS = 250;
 /** After this the holder of the lock must be stuck. */
 const LOCK_MS_MAX = 10_000;
 const LOCK_RETRY_MS = 5;
-const WAL_BYTES_MAX = 64 * 1_048_576;
+const CACHE_KIB = 2_048;
 
 const TABLES: Readonly<Record<string, string>> = {
   // Canonical text of each block, and the signed note over all blocks up to it; both in UTF-8.
@@ -34,31 +36,25 @@ export interface DatabaseOptions {
 }
 
 /** A connection to the file of this folder, which need not hold tables yet. */
-export async function openDatabase(folder: string, options: DatabaseOptions = {}): Promise<DatabaseSync> {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const db = new DatabaseSync(join(folder, FILE), { timeout: BUSY_MS_MAX });
-  try {
-    // Two processes may be changing the same new file to WAL.
-    await whileBusy(() => db.exec("PRAGMA journal_mode = WAL"));
-    db.exec(`PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA journal_size_limit = ${WAL_BYTES_MAX}`);
-    if (options.pages_max !== undefined) db.exec(`PRAGMA max_page_count = ${Math.trunc(options.pages_max)}`);
-    return db;
-  } catch (error) {
-    db.close();
-    throw error;
-  }
+export function openDatabase(folder: string, { pages_max }: DatabaseOptions = {}): DatabaseSync {
+  return openConnection({
+    ...PLACE,
+    folder,
+    synchronous: "FULL",
+    cacheKib: CACHE_KIB,
+    pages_max,
+    lockWait_ms: LOCK_WAIT_MS,
+  });
 }
 
 /** A second connection to the same file, that only reads. */
 export function openReader(folder: string): DatabaseSync {
-  return new DatabaseSync(join(folder, FILE), { readOnly: true, timeout: BUSY_MS_MAX });
+  return openFileReader({ ...PLACE, folder });
 }
 
 /** Whether the ledger was made: its tables are there. */
 export function isMade(db: DatabaseSync): boolean {
-  const version = db.prepare("PRAGMA user_version").get()?.["user_version"];
-  if (version === 0 || version === SCHEMA_VERSION) return version === SCHEMA_VERSION;
-  throw new MedtraceError("CONFIGURATION", `the ledger is of schema ${version}, this version knows ${SCHEMA_VERSION}`);
+  return hasTables(db, { what: WHAT, version: SCHEMA_VERSION });
 }
 
 export function makeTables(db: DatabaseSync): void {
@@ -84,7 +80,7 @@ export function schemaFaults(db: DatabaseSync): string[] {
  * where the disk failed during the commit itself; and whatever the work throws.
  */
 export async function inWriteTransaction<T>(db: DatabaseSync, work: () => T): Promise<T> {
-  await whileBusy(() => db.exec("BEGIN IMMEDIATE"));
+  await whileLocked(() => db.exec("BEGIN IMMEDIATE"));
   // From here to the end there is no await: nothing else of this thread comes between.
   let committing = false;
   try {
@@ -94,59 +90,21 @@ export async function inWriteTransaction<T>(db: DatabaseSync, work: () => T): Pr
     return result;
   } catch (error) {
     if (db.isTransaction) db.exec("ROLLBACK");
-    throw committing && resultCode(error) === IO_ERROR ? unknown(error) : asMedtraceError(error);
+    throw committing && isInputOutput(error) ? unknown(error) : asMedtraceError(error);
   }
 }
 
-async function whileBusy(action: () => void): Promise<void> {
+async function whileLocked(action: () => void): Promise<void> {
   const deadline = performance.now() + LOCK_MS_MAX;
   for (;;) {
     try {
       action();
       return;
     } catch (error) {
-      if (resultCode(error) !== BUSY || performance.now() > deadline) throw asMedtraceError(error);
+      if (!isLocked(error) || performance.now() > deadline) throw asMedtraceError(error);
       await sleep(LOCK_RETRY_MS);
     }
   }
-}
-
-const BUSY = 5;
-const IO_ERROR = 10;
-
-/** Primary result codes (SQLite C API, "Result and Error Codes"): busy, locked, readonly, I/O, corrupt, full, … */
-const ERROR_OF_RESULT: Readonly<Record<number, ErrorCode>> = {
-  5: "LEDGER_UNAVAILABLE",
-  6: "LEDGER_UNAVAILABLE",
-  8: "STORAGE_FAILED",
-  10: "STORAGE_FAILED",
-  11: "INTEGRITY",
-  13: "STORAGE_FAILED",
-  14: "STORAGE_FAILED",
-  26: "INTEGRITY",
-};
-const ERROR_OF_SYSTEM: Readonly<Record<string, ErrorCode>> = {
-  ENOSPC: "STORAGE_FAILED",
-  EDQUOT: "STORAGE_FAILED",
-  EROFS: "STORAGE_FAILED",
-  EIO: "STORAGE_FAILED",
-  EACCES: "STORAGE_FAILED",
-  EPERM: "STORAGE_FAILED",
-  EEXIST: "STORAGE_FAILED",
-  ENOTDIR: "STORAGE_FAILED",
-  // A stored number that no JavaScript number can be: none was written.
-  ERR_OUT_OF_RANGE: "INTEGRITY",
-};
-
-const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
-  LEDGER_UNAVAILABLE: "another process holds the ledger's lock: see which, and whether it is stuck",
-  STORAGE_FAILED: "check the disk, its free space and the folder's permissions",
-  INTEGRITY: "run fsck; restore the ledger's folder from a backup",
-};
-
-function resultCode(error: unknown): number {
-  // The primary code is the low byte of the extended one.
-  return ((error as { errcode?: number }).errcode ?? 0) & 0xff;
 }
 
 function unknown(cause: unknown): MedtraceError {
@@ -158,12 +116,11 @@ function unknown(cause: unknown): MedtraceError {
 
 /** The error as a MedtraceError where it came from storage, else as it is. */
 export function asMedtraceError(error: unknown): unknown {
-  if (error instanceof MedtraceError) return error;
-  const code = ERROR_OF_RESULT[resultCode(error)] ?? ERROR_OF_SYSTEM[(error as { code?: string }).code ?? ""];
-  if (code === undefined) return error;
-  const hint = HINTS[code];
-  return new MedtraceError(code, `ledger: ${(error as Error).message}`, {
-    ...(hint === undefined ? {} : { hint }),
+  const known = storageError(error, WHAT);
+  // BUSY without SQLite's word for it is the ledger's own: too many wait.
+  if (!hasCode(known, "BUSY") || !isLocked(known)) return known;
+  return new MedtraceError("LEDGER_UNAVAILABLE", known.message, {
+    hint: "another process holds the ledger's lock: see which, and whether it is stuck",
     cause: error,
   });
 }

@@ -71,7 +71,7 @@ export class EmbeddedLedger implements Ledger {
   static async open(folder: string, options: EmbeddedLedgerOptions): Promise<EmbeddedLedger> {
     let db: DatabaseSync | undefined;
     try {
-      db = await openDatabase(folder, options);
+      db = openDatabase(folder, options);
       const made = db;
       if (!isMade(made)) await inWriteTransaction(made, () => makeLedger(folder, made));
       const key = readSigningKey(folder);
