@@ -1,9 +1,10 @@
 /**
  * Feed: newly verified events, to everyone who follows. One reader goes along the order of application for all
- * followers, and verifies each event once; a follower that resumes reads what it missed on its own.
+ * followers, and verifies each event once; those that resume share what they missed as long as it is kept.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Projection, StoredEvent } from "@medtrace/shared/ports/projection";
+import { LruMap } from "./lru.ts";
 import { sees, type Viewer } from "./scope.ts";
 import type { EventVerifier, VerifiedEvent } from "./verified.ts";
 
@@ -19,24 +20,25 @@ export interface Feed extends AsyncDisposable {
 
 const PERIOD_MS = 250;
 const PART_MAX = 200;
+const PARTS_KEPT = 8;
 /** A part without events is given at least this often. */
 const SILENCE_MS_MAX = 15_000;
 
 export function createFeed(projection: Projection, verifier: EventVerifier): Feed {
   const ending = new AbortController();
-  /** The newest part, for those who have come this far. */
-  let newest: { readonly from: number; readonly part: Promise<Part> } | undefined;
+  /** By the place that they begin at: many who come back at once have missed the same. */
+  const parts = new LruMap<Promise<Part>>(PARTS_KEPT);
 
   const partFrom = (seq: number): Promise<Part> => {
-    if (newest?.from === seq) return newest.part;
+    const key = String(seq);
+    const kept = parts.get(key);
+    if (kept !== undefined) return kept;
     const part = readPart(projection, verifier, seq);
-    newest = { from: seq, part };
-    const forget = ({ next }: Part): void => {
-      if (next === seq && newest?.part === part) newest = undefined;
+    parts.set(key, part, 1);
+    const forget = (): void => {
+      if (parts.get(key) === part) parts.delete(key);
     };
-    part.then(forget, () => {
-      newest = undefined;
-    });
+    part.then(({ isWhole }) => (isWhole ? undefined : forget()), forget);
     return part;
   };
 
@@ -64,6 +66,8 @@ export function createFeed(projection: Projection, verifier: EventVerifier): Fee
 
 interface Part {
   readonly events: readonly VerifiedEvent[];
+  /** There are events, and all of them are as the ledger has them. */
+  readonly isWhole: boolean;
   readonly next: number;
 }
 
@@ -75,5 +79,6 @@ async function readPart(projection: Projection, verifier: EventVerifier, seq: nu
     const checked = await verifier.check(one);
     if (checked.state === "verified") events.push(checked);
   }
-  return { events, next: (stored.at(-1)?.seq ?? seq - 1) + 1 };
+  const isWhole = events.length > 0 && events.length === stored.length;
+  return { events, isWhole, next: (stored.at(-1)?.seq ?? seq - 1) + 1 };
 }

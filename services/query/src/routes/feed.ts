@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { MedtraceError } from "@medtrace/shared/errors";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { QueryContext } from "../context.ts";
 import { viewerOf } from "../scope.ts";
 import { servedEvent } from "../served.ts";
@@ -23,31 +23,46 @@ export function feedRoutes(app: FastifyInstance, ctx: QueryContext): void {
     if (following >= ctx.settings.limits.feedsMax) {
       throw new MedtraceError("BUSY", "too many follow the feed", { hint: "QUERY_FEEDS_MAX is the limit" });
     }
-    const start = await traced(ctx, request, [FEED_RECORD], async (_viewer, isAbout) => {
-      isAbout([FEED_RECORD]);
-      return await startOf(ctx, request.headers["last-event-id"]);
-    });
     const gone = new AbortController();
-    request.raw.once("close", () => gone.abort());
-    reply.hijack();
+    reply.raw.once("close", () => gone.abort());
     following += 1;
     try {
-      const viewer = viewerOf(request.caller);
-      await write(reply.raw, ctx.feed.follow(viewer, start, gone.signal), gone.signal);
-    } catch (error) {
-      if (!gone.signal.aborted) request.log.error({ err: error }, "the feed ended");
+      const start = await traced(ctx, request, [FEED_RECORD], async (_viewer, isAbout) => {
+        isAbout([FEED_RECORD]);
+        return await startOf(ctx, request.headers["last-event-id"]);
+      });
+      reply.hijack();
+      await follow(ctx, request, reply.raw, start, gone.signal);
     } finally {
       following -= 1;
-      reply.raw.end();
     }
   });
+}
+
+async function follow(
+  ctx: QueryContext,
+  request: FastifyRequest,
+  response: ServerResponse,
+  start: number,
+  gone: AbortSignal,
+): Promise<void> {
+  try {
+    await write(response, ctx.feed.follow(viewerOf(request.caller), start, gone), gone);
+  } catch (error) {
+    if (!gone.aborted) request.log.error({ err: error }, "the feed ended");
+  } finally {
+    response.end();
+  }
 }
 
 /** @throws MedtraceError INPUT_INVALID where Last-Event-ID is none of the feed's. */
 async function startOf(ctx: QueryContext, last: string | string[] | undefined): Promise<number> {
   if (last === undefined || last === "") return await ctx.feed.end();
   if (typeof last === "string" && PLACE.test(last)) return Number(last);
-  throw new MedtraceError("INPUT_INVALID", "wants the id of an event of this feed", { at: "Last-Event-ID" });
+  throw new MedtraceError("INPUT_INVALID", "wants the id of an event of this feed", {
+    at: "Last-Event-ID",
+    hint: "leave it out to begin now",
+  });
 }
 
 type Parts = ReturnType<QueryContext["feed"]["follow"]>;
