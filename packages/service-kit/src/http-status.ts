@@ -7,6 +7,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   INPUT_INVALID: 422,
   INPUT_TOO_LARGE: 413,
   INPUT_UNSUPPORTED: 415,
+  FORM_UNSUPPORTED: 406,
   METHOD_UNSUPPORTED: 405,
   EVENT_CONFLICT: 409,
   UNAUTHENTICATED: 401,
@@ -77,7 +78,10 @@ function fromFramework(error: unknown): MedtraceError | undefined {
     });
   }
   if (error instanceof errorCodes.FST_ERR_MAX_PARAM_LENGTH) {
-    return new MedtraceError("INPUT_TOO_LARGE", "a part of the path is over the limit", { at: "path" });
+    return new MedtraceError("INPUT_TOO_LARGE", "a part of the path is over the limit", {
+      at: "path",
+      hint: "check the id",
+    });
   }
   if (error instanceof errorCodes.FST_ERR_BAD_URL) {
     return new MedtraceError("INPUT_MALFORMED", "the path cannot be read", { at: "path", hint: "write % as %25" });
@@ -94,7 +98,10 @@ function fromFramework(error: unknown): MedtraceError | undefined {
     });
   }
   if (NOT_JSON.has((error as FastifyError).code) || (error instanceof SyntaxError && statusCode === 400)) {
-    return new MedtraceError("INPUT_MALFORMED", "the body is not JSON that is taken", { at: "body" });
+    return new MedtraceError("INPUT_MALFORMED", "the body is not JSON that is taken", {
+      at: "body",
+      hint: "send one JSON value in UTF-8, without __proto__ and constructor",
+    });
   }
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return new MedtraceError("INPUT_MALFORMED", "the request cannot be read", { hint: "/docs says what is taken" });

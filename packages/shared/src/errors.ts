@@ -7,6 +7,7 @@ export const ERROR_CODES = {
   INPUT_INVALID: "The input can be read but breaks a rule of its format",
   INPUT_TOO_LARGE: "The input is over a stated limit",
   INPUT_UNSUPPORTED: "The format, version or charset is not one that is taken",
+  FORM_UNSUPPORTED: "The answer is not given in any form that the caller takes",
   METHOD_UNSUPPORTED: "The path is there, but does not take this method",
   EVENT_CONFLICT: "An event of this id was already taken with other bytes",
   UNAUTHENTICATED: "The credential is missing or not valid",

@@ -28,7 +28,7 @@ const RANGES_MAX = 20;
 /**
  * The first media type of an Accept header (RFC 9110 section 12.5.1) that is given here; weights are not compared.
  *
- * @throws MedtraceError INPUT_UNSUPPORTED where none is.
+ * @throws MedtraceError FORM_UNSUPPORTED where none is.
  */
 export function acceptedFormat(accept: string | undefined): Format {
   if (accept === undefined) return "json";
@@ -37,7 +37,7 @@ export function acceptedFormat(accept: string | undefined): Format {
     const found = MEDIA_TYPES.find(([name]) => name === type);
     if (found !== undefined) return found[1];
   }
-  throw new MedtraceError("INPUT_UNSUPPORTED", "lineage is not given in any of these media types", {
+  throw new MedtraceError("FORM_UNSUPPORTED", "lineage is not given in any of these media types", {
     at: "Accept",
     hint: `${MEDIA_TYPES.map(([name]) => name).join(", ")}; or ?format=${FORMATS.join("|")}`,
   });

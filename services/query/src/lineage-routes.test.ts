@@ -125,5 +125,5 @@ test("the same lineage is given as PROV in four forms, by parameter or by Accept
   assert.deepEqual(await accept("text/provenance-notation"), [200, "text/provenance-notation; charset=utf-8"]);
   assert.deepEqual((await accept("text/turtle"))[1], "text/turtle; charset=utf-8");
   assert.deepEqual((await accept("text/html, */*;q=0.1"))[1], "application/json; charset=utf-8");
-  assert.equal((await accept("image/png"))[0], 415);
+  assert.equal((await accept("image/png"))[0], 406);
 });

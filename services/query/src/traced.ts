@@ -43,5 +43,5 @@ export async function traced<T>(
 }
 
 function isRefusal(error: unknown): boolean {
-  return error instanceof MedtraceError && /^(NOT_FOUND|INPUT_|FORBIDDEN)/.test(error.code);
+  return error instanceof MedtraceError && /^(NOT_FOUND|INPUT_|FORM_|FORBIDDEN)/.test(error.code);
 }

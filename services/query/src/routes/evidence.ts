@@ -60,7 +60,10 @@ async function select(
   const { events, record, subject, agent } = selection;
   const ways = [events, record, subject, agent].filter((way) => way !== undefined);
   if (ways.length !== 1) {
-    throw new MedtraceError("INPUT_INVALID", "wants one of events, record, subject and agent", { at: "body" });
+    throw new MedtraceError("INPUT_INVALID", "wants one of events, record, subject and agent", {
+      at: "body",
+      hint: "ask for the others by themselves",
+    });
   }
   if (events !== undefined) {
     const ids = [...new Set(events)];

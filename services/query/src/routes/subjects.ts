@@ -78,7 +78,10 @@ async function tokenFor(ctx: QueryContext, viewer: Viewer, lookup: Lookup): Prom
   if (system !== undefined && value !== undefined && reference === undefined) {
     return await subjectByIdentifier(ctx, viewer, { system, value });
   }
-  throw new MedtraceError("INPUT_INVALID", "wants either system and value, or reference", { at: "body" });
+  throw new MedtraceError("INPUT_INVALID", "wants either system and value, or reference", {
+    at: "body",
+    hint: "the identifier as the source gave it, or such as Patient/1",
+  });
 }
 
 /** Those of the tokens that an event in scope names. */
