@@ -1,9 +1,13 @@
 /** Times of sources: kept with the offset they came with (RFC 3339), beside UTC for sorting. */
 import type { TraceTime } from "./trace-event.ts";
 
+const UTC_CHARS = "2026-01-02T03:04:05.678Z".length;
 const RFC3339 = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
 
-/** The time of an RFC 3339 text, or undefined where it is not one (a wrong day of month is not). */
+/**
+ * The time of an RFC 3339 text; undefined where it is not one (a wrong day of month is not), or where its year in UTC
+ * is not one of 0000 to 9999.
+ */
 export function traceTime(given: string): TraceTime | undefined {
   const match = RFC3339.exec(given);
   if (match === null) return undefined;
@@ -14,7 +18,10 @@ export function traceTime(given: string): TraceTime | undefined {
   if (Number(day) > daysInMonth(Number(year), Number(month)) || Number(second) > 60) return undefined;
   // A leap second has no place in ECMAScript time: it sorts as the second before.
   const parsed = Date.parse(second === "60" ? given.replace(/:60(?=[.Z+-])/, ":59") : given);
-  return Number.isNaN(parsed) ? undefined : { given, utc: new Date(parsed).toISOString() };
+  if (Number.isNaN(parsed)) return undefined;
+  const utc = new Date(parsed).toISOString();
+  // An offset may lead out of the years that have four digits.
+  return utc.length === UTC_CHARS ? { given, utc } : undefined;
 }
 
 /** The time of a clock reading, in UTC. */

@@ -8,7 +8,7 @@ import { canonicalBytes, canonicalText, type Json } from "./canonical.ts";
 export const TRACE_EVENT_FORMAT = 1;
 
 /** The wire format that the event came in. */
-export type SourceFormat = "fhir-r4" | "hl7v2";
+export type SourceFormat = "fhir-r4" | "fhir-r5" | "hl7v2";
 
 /** What was done; the FHIR AuditEvent actions (C R U D E) first, then what HL7 v2 and Provenance add. */
 export type ActivityKind =

@@ -1,12 +1,12 @@
 /** What the tests of the FHIR mapping share: a platform with a directory, and plain resources to change one thing of. */
 import assert from "node:assert/strict";
 import { MedtraceError } from "@medtrace/shared/errors";
-import { createDirectory } from "@medtrace/shared/model/directory";
+import { createDirectory, type Directory } from "@medtrace/shared/model/directory";
 import type { Draft, MappingContext } from "../normalise/draft.ts";
 import { draftOfResource } from "./resource.ts";
 
 /** A directory in which institutions go by an id, a name, an OID and the URL of their Organization resource. */
-export const DIRECTORY = createDirectory({
+export const DIRECTORY: Directory = createDirectory({
   institutions: [
     { id: "hospital-a", aliases: ["HOSPA", "urn:oid:2.999.1"] },
     {

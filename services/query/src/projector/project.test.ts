@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { utf8 } from "@medtrace/shared/model/bytes";
+import { INDEX_ENTRIES_MAX, indexFault, TEXT_CHARS_MAX, textFault } from "@medtrace/shared/model/event-limits";
 import { eventBytes, type TraceEvent } from "@medtrace/shared/model/trace-event";
 import type { ProjectedEvent } from "@medtrace/shared/ports/projection";
 import fc from "fast-check";
 import { traceBytes, traceEvent } from "../testing/pipe.ts";
-import { INDEX_ENTRIES_MAX, project, read } from "./project.ts";
+import { project, read } from "./project.ts";
 
 const record = (id: string, role: TraceEvent["records"][0]["role"]): TraceEvent["records"][0] => ({
   id,
@@ -132,6 +133,45 @@ describe("projecting a trace event", () => {
       ["a", "b"],
       ["a", "c"],
     ]);
+  });
+});
+
+describe("what ingest takes", () => {
+  it("is read: an event within the limits that ingest knows is within those of the projector", () => {
+    const name = fc.oneof(
+      fc.string({ minLength: 1 }),
+      fc.constantFrom("", "x".repeat(TEXT_CHARS_MAX), "é".repeat(TEXT_CHARS_MAX + 1)),
+    );
+    const role = fc.constantFrom("used", "generated", "revised", "invalidated", "source", "revision", "quotation");
+    const names = fc.array(name, { maxLength: 3 });
+    const many = fc.oneof(fc.constant(1), fc.constantFrom(100, 200, 260, 600));
+    const changes = fc.record({
+      kind: fc.constantFrom("create", "merge"),
+      names,
+      records: fc.array(fc.record({ id: name, type: name, role }), { maxLength: 3 }),
+      copies: many,
+      recipients: many,
+    });
+    const counted = { read: 0, refused: 0 };
+    fc.assert(
+      fc.property(changes, ({ kind, names: said, records, copies, recipients }) => {
+        const copied = Array.from({ length: copies }, (_, n) =>
+          records.map((one) => ({ ...one, id: `${n}${one.id}` })),
+        );
+        const event = traceEvent("one", {
+          activity: { kind: kind as "create", codes: [] },
+          agents: said.map((id) => ({ id, kind: "person", roles: said, onBehalfOf: id })),
+          records: copied.flat() as TraceEvent["records"],
+          recipients: Array.from({ length: recipients - 1 }, (_, n) => `${n}`),
+          consents: said,
+        });
+        const within = textFault(event) === undefined && indexFault(event, event.subjects.length) === undefined;
+        counted[within ? "read" : "refused"] += 1;
+        if (within) assert.ok(project(eventBytes(event), 0, 0));
+      }),
+      { numRuns: 300 },
+    );
+    assert.ok(counted.read > 20 && counted.refused > 20, JSON.stringify(counted));
   });
 });
 

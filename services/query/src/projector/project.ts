@@ -1,14 +1,9 @@
 /** From a trace event's bytes to what the projection keeps of it; pure. */
+import { INDEX_ENTRIES_MAX } from "@medtrace/shared/model/event-limits";
 import type { RecordRole, TraceEvent } from "@medtrace/shared/model/trace-event";
 import { subjectRecordId } from "@medtrace/shared/model/trace-event";
 import type { Derivation, Facet, ProjectedEvent } from "@medtrace/shared/ports/projection";
 import { readTraceEvent, ShapeFault } from "./shape.ts";
-
-/**
- * Facets times those who may see them, and derivations, of one event: above, it is refused as unreadable, since the
- * product of two long lists costs far more than the bytes that hold them.
- */
-export const INDEX_ENTRIES_MAX = 65_536;
 
 /** A trace event and what it is found by. */
 export interface Projected {

@@ -4,6 +4,7 @@
  */
 import { HASH_PATTERN } from "@medtrace/shared/model/batch";
 import { fromUtf8 } from "@medtrace/shared/model/bytes";
+import { TEXT_CHARS_MAX } from "@medtrace/shared/model/event-limits";
 import {
   type ActivityKind,
   type AgentKind,
@@ -13,8 +14,6 @@ import {
   type TraceEvent,
 } from "@medtrace/shared/model/trace-event";
 
-/** Longest id, name or token; ingest takes none near it. */
-const TEXT_CHARS_MAX = 8_192;
 const UTC = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
 
 const keysOf = <Key extends string>(names: Record<Key, true>): ReadonlySet<unknown> => new Set(Object.keys(names));
