@@ -17,8 +17,8 @@ export const addRebuild: AddCommand = (program, cli) => {
     exits: "0 rebuilt, 2 could not be rebuilt (the service runs, or log and ledger cannot be read)",
   }).action(
     ending(async (options: CommonOptions) => {
-      await using _lock = await lockProjection(engineSettings(cli.env).projectionUrl);
-      await using parts = await openForChecking(cli.env);
+      await using lock = await lockProjection(engineSettings(cli.env).projectionUrl);
+      await using parts = await openForChecking(cli.env, lock);
       const counts = await rebuildProjection(parts, {
         signal: cli.signal,
         onProgress: ({ blocks, blocksTotal, events }) => {

@@ -5,6 +5,9 @@ import { createInterface } from "node:readline";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { openProjection } from "@medtrace/engines/projection/open";
+import { temporaryDatabase } from "@medtrace/engines/testing/mongodb";
+import { realEngine } from "@medtrace/engines/testing/real-engines";
 import { createLogger } from "@medtrace/service-kit/log";
 import { utf8 } from "@medtrace/shared/model/bytes";
 import { type Pipe, startPipe, traceBytes } from "../testing/pipe.ts";
@@ -94,9 +97,14 @@ interface Started {
 }
 
 /** Starts the program; resolves once it listens. */
-async function startProcess({ settings }: Pipe): Promise<Started> {
+async function startProcess({ settings }: Pipe, projectionUrl: string): Promise<Started> {
   const child = spawn(process.execPath, [fileURLToPath(new URL("main.ts", import.meta.url))], {
-    env: { PATH: process.env["PATH"], MEDTRACE_DATA: settings.data, PROJECTOR_PORT: "0" },
+    env: {
+      PATH: process.env["PATH"],
+      MEDTRACE_DATA: settings.data,
+      PROJECTION_URL: projectionUrl,
+      PROJECTOR_PORT: "0",
+    },
     stdio: ["ignore", "pipe", "inherit"],
   });
   for await (const line of createInterface({ input: child.stdout })) {
@@ -115,30 +123,51 @@ async function end({ child }: Started, signal: NodeJS.Signals): Promise<number |
   return ((await exited) as [number | null])[0];
 }
 
+/** Two processes over one projection: one projects, is killed, and the other goes on. */
+async function assertTakesOver(pipe: Pipe, projectionUrl: string): Promise<void> {
+  await using projection = await openProjection(projectionUrl);
+  const projected = (count: number): Promise<void> =>
+    until(`${count} are projected`, async () => (await projection.counts()).events === count);
+  const started = [await startProcess(pipe, projectionUrl), await startProcess(pipe, projectionUrl)];
+  try {
+    const running = async (): Promise<Started[]> => {
+      const states = await Promise.all(started.map(({ url }) => samples(url, "running")));
+      return started.filter((_, i) => states[i]?.[0] === 1);
+    };
+    await until("one projects", async () => (await running()).length === 1);
+    await publish(pipe, "one", "two");
+    await projected(2);
+    const [first] = await running();
+    assert.ok(first !== undefined);
+    started.splice(started.indexOf(first), 1);
+    await end(first, "SIGKILL");
+    await publish(pipe, "three");
+    await projected(3);
+    await until("the other projects", async () => (await running()).length === 1);
+    const [second] = started.splice(0);
+    assert.equal(await end(second as Started, "SIGTERM"), 0);
+    assert.equal((await projection.counts()).incidents, 0);
+  } finally {
+    for (const one of started) await end(one, "SIGKILL");
+  }
+}
+
 describe("the projector's own process", () => {
   it("projects once, whichever is killed, and another takes over", async () => {
     await using pipe = await startPipe();
-    const started = [await startProcess(pipe), await startProcess(pipe)];
-    try {
-      const running = async (): Promise<Started[]> => {
-        const states = await Promise.all(started.map(({ url }) => samples(url, "running")));
-        return started.filter((_, i) => states[i]?.[0] === 1);
-      };
-      await until("one projects", async () => (await running()).length === 1);
-      await publish(pipe, "one", "two");
-      await until("it is projected", async () => (await pipe.projection.counts()).events === 2);
-      const [first] = await running();
-      assert.ok(first !== undefined);
-      started.splice(started.indexOf(first), 1);
-      await end(first, "SIGKILL");
-      await publish(pipe, "three");
-      await until("it is projected", async () => (await pipe.projection.counts()).events === 3);
-      assert.equal((await running()).length, 1);
-      const [second] = started.splice(0);
-      assert.equal(await end(second as Started, "SIGTERM"), 0);
-      assert.deepEqual((await pipe.projection.counts()).incidents, 0);
-    } finally {
-      for (const one of started) await end(one, "SIGKILL");
-    }
+    await assertTakesOver(pipe, pipe.settings.projectionUrl);
   });
+
+  const mongodb = realEngine("projection");
+  if (mongodb !== undefined) {
+    it("projects once into MongoDB too, and another takes over when the lease has run out", async () => {
+      await using pipe = await startPipe();
+      const database = temporaryDatabase(mongodb);
+      try {
+        await assertTakesOver(pipe, database.url);
+      } finally {
+        await database.drop();
+      }
+    });
+  }
 });

@@ -16,7 +16,7 @@ import { backoff_ms, type Fault, type ProjectorProgress, type ProjectorWord, STA
 
 const PROGRESS_EVERY_MS = 500;
 /** How soon one that waits finds the lock free. */
-const STANDBY_MS = 500;
+const STANDBY_MS = 1_000;
 /** New incidents told one by one at a time; the projection has them all. */
 const INCIDENTS_TOLD_MAX = 20;
 
@@ -49,10 +49,10 @@ port.close();
 
 /** One run, from opened to closed engines. */
 async function projectOnce(settings: EngineSettings, signal: AbortSignal): Promise<void> {
-  await using _lock = await lockProjection(settings.projectionUrl);
+  await using lock = await lockProjection(settings.projectionUrl);
   await using eventLog = await openEventLog(settings.eventLogUrl);
   await using ledger = await openLedger(settings.ledgerUrl, { owner: settings.ledgerOwner });
-  await using projection = await openProjection(settings.projectionUrl);
+  await using projection = await openProjection(settings.projectionUrl, lock);
   await using progress = await reportProgress(ledger, projection);
   say({ kind: "running" });
   const onApplied = async (): Promise<void> => {
