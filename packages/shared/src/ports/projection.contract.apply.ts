@@ -13,6 +13,8 @@ import { blockOf, busyBlock, OWNER, refutedBatch, sampleBatch, sampleId } from "
 import type { BlockUpdate, ProjectedBatch, ProjectedEvent } from "./projection.ts";
 
 const NOTHING = { events: 0, batches: 0, leaves: 0, duplicates: 0, incidents: 0 };
+/** Few enough for one page of their events. */
+const READ_BLOCKS = 15;
 const RECORD = { kind: "record", value: "hospital-a/Observation/1" } as const;
 
 export function applyContract(harness: ProjectionHarness): void {
@@ -161,6 +163,76 @@ export function applyContract(harness: ProjectionHarness): void {
         { ...(await projection.counts()) },
         { events: 0, batches: 3, leaves: 3, duplicates: 0, incidents: 3 },
       );
+    }));
+
+  it("keeps places that need more than 32 bits", () =>
+    withProjection(harness, async (projection) => {
+      const sequence = 4_294_967_296;
+      const batch = sampleBatch("log-0", sequence, [{ name: "one", facets: [RECORD] }]);
+      await projection.apply(blockOf(0, batch));
+      const ref = { owner: OWNER, stream: "log-0", sequence };
+      assert.deepEqual((await projection.batch(ref))?.batch, batch.batch);
+      const stored = await projection.event(sampleId("one"));
+      assert.deepEqual([stored?.offset, stored?.ref.sequence], [sequence * 1_000, sequence]);
+      assert.deepEqual(
+        (await projection.batches(OWNER, "log-0", 5)).map((found) => found.batch.first),
+        [sequence * 1_000],
+      );
+    }));
+
+  it("takes an event of a mebibyte, with as many facets, viewers and derivations as one may have", () =>
+    withProjection(harness, async (projection) => {
+      const name = (what: string, i: number): string => `${what}/${"x".repeat(200)}/${i}`;
+      const list = (what: string): string[] => Array.from({ length: 250 }, (_, i) => name(what, i));
+      const recipients = list("recipient");
+      const facets = list("record").map((value) => ({ kind: "record", value }) as const);
+      const derivations = list("source").flatMap((from) =>
+        list("target").map((to) => ({ from, to, relation: "wasDerivedFrom" }) as const),
+      );
+      const digest = "d".repeat(1_000_000);
+      await projection.apply(
+        blockOf(
+          0,
+          sampleBatch("log-0", 0, [{ name: "one", digest, recipients, facets, derivations }, { name: "two" }]),
+        ),
+      );
+      const filter = {
+        facets: facets.slice(249),
+        viewer: name("recipient", 249),
+        order: "oldest-first",
+        limit: 2,
+      } as const;
+      assert.deepEqual(
+        (await projection.find(filter)).events.map(({ id }) => id),
+        [sampleId("one")],
+      );
+      assert.equal((await projection.derivations([name("source", 7)], "down", 10_000)).length, 250);
+      assert.equal((await projection.derivations(list("target"), "up", 10_000)).length, 10_000);
+    }));
+
+  it("shows a reader nothing of a block before all of it is there", () =>
+    withProjection(harness, async (projection) => {
+      await using storage = await harness.create();
+      await using beside = await storage.open();
+      await using writer = await storage.open();
+      const wholes = new Set([0]);
+      for (let number = 0; number < READ_BLOCKS; number++) {
+        await projection.apply(busyBlock(number));
+        wholes.add((await projection.counts()).events);
+      }
+      let applied = false;
+      const applying = (async () => {
+        for (let number = 0; number < READ_BLOCKS; number++) await writer.apply(busyBlock(number));
+        applied = true;
+      })();
+      while (!applied) {
+        const all = { facets: [], order: "newest-first", limit: 1_000 } as const;
+        for (const events of [(await beside.find(all)).events, await beside.applied(0, 1_000)]) {
+          assert.ok(wholes.has(events.length), `${events.length} events are no whole blocks`);
+        }
+        assert.ok(wholes.has(await beside.count({ facets: [] }, 1_000)));
+      }
+      await applying;
     }));
 
   it("lists the batches of one stream, newest first", () =>

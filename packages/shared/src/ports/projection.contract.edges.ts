@@ -58,6 +58,21 @@ export function edgesContract(harness: ProjectionHarness): void {
       );
     }));
 
+  it("gives the earliest applied first at a thousand records as at one", () =>
+    withProjection(harness, async (projection) => {
+      const samples = Array.from({ length: 1_000 }, (_, i) => ({
+        name: `event ${i}`,
+        derivations: [derived(`source ${(i * 617) % 1_000}`, "the copy"), derived(`source ${i}`, `copy ${i % 7}`)],
+      }));
+      await apply(projection, ...samples);
+      const records = Array.from({ length: 1_000 }, (_, i) => `source ${i}`);
+      const found = await projection.derivations(records, "down", 501);
+      assert.deepEqual(
+        found.map(({ event }) => event),
+        Array.from({ length: 501 }, (_, i) => sampleId(`event ${Math.floor(i / 2)}`)),
+      );
+    }));
+
   it("keeps one derivation that several events show once for each", () =>
     withProjection(harness, async (projection) => {
       const derivations = [derived("a", "b"), derived("a", "b")];

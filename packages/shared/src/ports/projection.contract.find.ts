@@ -176,6 +176,37 @@ export function findContract(harness: ProjectionHarness): void {
       }
     }));
 
+  it("pages over a thousand facets, by many institutions or one, as over few", () =>
+    withProjection(harness, async (projection) => {
+      const facet = (i: number): Facet => ({ kind: "record", value: `record ${i}` });
+      const samples = Array.from({ length: 1_500 }, (_, i) => ({
+        name: `event ${i}`,
+        institution: `hospital-${i % 6}`,
+        recipients: i % 3 === 0 ? ["hospital-0"] : [],
+        at: new Date(Date.UTC(2026, 0, 1) + ((i * 7) % 500) * 1_000).toISOString(),
+        facets: [facet((i * 31) % 1_200), facet((i * 17) % 1_200)],
+      }));
+      await apply(projection, ...samples);
+      const facets = Array.from({ length: 1_000 }, (_, i) => facet(i));
+      const model = samples.map((sample, seq) => ({ sample, block: 0, seq }));
+      for (const viewer of [undefined, "hospital-0"]) {
+        for (const order of ["oldest-first", "newest-first"] as const) {
+          const selection = { facets, order, ...(viewer === undefined ? {} : { viewer }) };
+          const seen: number[] = [];
+          for (let after: { at: string; seq: number } | undefined; ; ) {
+            const page = await projection.find({ ...selection, limit: 400, ...(after === undefined ? {} : { after }) });
+            seen.push(...page.events.map(({ seq }) => seq));
+            after = page.events.at(-1);
+            if (!page.more) break;
+          }
+          assert.deepEqual(
+            seen,
+            search(model, { ...selection, limit: 1 }).map(({ seq }) => seq),
+          );
+        }
+      }
+    }));
+
   it("keeps any text that a facet may hold apart from any other", () =>
     withProjection(harness, async (projection) => {
       const values = [

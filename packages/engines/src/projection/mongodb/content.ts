@@ -114,16 +114,21 @@ async function* facetLines({ events }: Collections, state: StateDocument): Async
 }
 
 async function* derivationLines({ events }: Collections, state: StateDocument): AsyncGenerator<string> {
-  const rows = events.aggregate<{ readonly _id: number; readonly derivations: Derivation }>(
+  const [from, to] = [
+    { $arrayElemAt: ["$sources", "$derivations.from"] },
+    { $arrayElemAt: ["$targets", "$derivations.to"] },
+  ];
+  const rows = events.aggregate<Derivation & { readonly _id: number }>(
     [
       { $match: { _id: { $lt: state.events } } },
-      { $project: { derivations: 1 } },
+      { $project: { sources: 1, targets: 1, derivations: 1 } },
       { $unwind: "$derivations" },
-      { $sort: { "derivations.from": 1, "derivations.to": 1, "derivations.relation": 1, _id: 1 } },
+      { $project: { from, to, relation: "$derivations.relation" } },
+      { $sort: { from: 1, to: 1, relation: 1, _id: 1 } },
     ],
     { allowDiskUse: true },
   );
-  for await (const { _id, derivations } of rows) yield derivationLine(derivations, _id);
+  for await (const { _id, ...derivation } of rows) yield derivationLine(derivation, _id);
 }
 
 async function* joinLines({ events }: Collections, state: StateDocument): AsyncGenerator<string> {

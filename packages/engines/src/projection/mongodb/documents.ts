@@ -19,6 +19,7 @@ import {
   facetText,
   type IncidentDocument,
   idPrefix,
+  type PlacedDerivation,
   TREE_PART_BYTES,
   type TreeDocument,
   treePart,
@@ -51,7 +52,7 @@ export function eventDocument(event: ProjectedEvent, { seq, batch, at }: EventPl
     bytes: event.bytes,
   };
   if (recipients.length > 0) document.recipients = recipients;
-  if (derivations.length > 0) document.derivations = distinct(derivations);
+  if (derivations.length > 0) Object.assign(document, derivationFields(derivations));
   if (joins.length > 0) document.joins = joins;
   return document;
 }
@@ -61,12 +62,32 @@ function distinctText(texts: string[]): string[] {
   return once.size === texts.length ? texts : [...once];
 }
 
-/** Each (from, to, relation) once, with nothing beside them. */
-function distinct(derivations: readonly Derivation[]): Derivation[] {
-  const byText = new Map(
-    derivations.map(({ from, to, relation }) => [JSON.stringify([from, to, relation]), { from, to, relation }]),
-  );
-  return [...byText.values()];
+/** Each derivation once, with its ends. */
+function derivationFields(
+  derivations: readonly Derivation[],
+): Required<Pick<EventDocument, "sources" | "targets" | "derivations">> {
+  const sources = new Map<string, number>();
+  const targets = new Map<string, number>();
+  const placeIn = (ends: Map<string, number>, end: string): number => {
+    const place = ends.get(end) ?? ends.size;
+    ends.set(end, place);
+    return place;
+  };
+  const placed = new Map<string, PlacedDerivation>();
+  for (const { from, to, relation } of derivations) {
+    const derivation = { from: placeIn(sources, from), to: placeIn(targets, to), relation };
+    placed.set(`${derivation.from} ${derivation.to} ${relation}`, derivation);
+  }
+  return { sources: [...sources.keys()], targets: [...targets.keys()], derivations: [...placed.values()] };
+}
+
+/** Its derivations, as they were applied. */
+export function derivationsOf({ _id, sources = [], targets = [], derivations = [] }: EventDocument): Derivation[] {
+  return derivations.map(({ from, to, relation }) => {
+    const ends = { from: sources[from], to: targets[to] };
+    if (ends.from === undefined || ends.to === undefined) throw edited(`a derivation of event ${_id} has no end`);
+    return { from: ends.from, to: ends.to, relation };
+  });
 }
 
 export function batchDocument(
@@ -137,9 +158,20 @@ export function projectedEvent(document: EventDocument): ProjectedEvent {
     const colon = text.indexOf(":");
     return { kind: text.slice(0, colon) as "record", value: text.slice(colon + 1) };
   });
-  const { institution, recipients = [], derivations = [], joins = [] } = document;
+  const { institution, recipients = [], joins = [] } = document;
   const pairs = joins as readonly (readonly [string, string])[];
-  return { id, index, offset, bytes, institution, recipients, at, facets, derivations, joins: pairs };
+  return {
+    id,
+    index,
+    offset,
+    bytes,
+    institution,
+    recipients,
+    at,
+    facets,
+    derivations: derivationsOf(document),
+    joins: pairs,
+  };
 }
 
 export function eventId(value: unknown): string {

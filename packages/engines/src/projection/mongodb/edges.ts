@@ -2,7 +2,7 @@
 import { PROJECTION_LIMITS, type StoredDerivation, type StoredJoin } from "@medtrace/shared/ports/projection";
 import type { Filter } from "mongodb";
 import { bounded } from "../limits.ts";
-import { eventId, storedDerivation } from "./documents.ts";
+import { derivationsOf, eventId, storedDerivation } from "./documents.ts";
 import type { EventDocument } from "./schema.ts";
 import { slices } from "./slices.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -10,9 +10,14 @@ import type { Snapshot } from "./snapshot.ts";
 /** Below the 200 scans (internalQueryMaxScansToExplode) up to which MongoDB merges by the index instead of sorting. */
 const RECORDS_OF_QUERY = 128;
 
+interface Edge {
+  readonly seq: number;
+  readonly derivation: StoredDerivation;
+}
+
 /** As Projection.derivations. */
-export async function derivationsOf(
-  { state, at: { events }, session }: Snapshot,
+export async function findDerivations(
+  snapshot: Snapshot,
   records: readonly string[],
   direction: "up" | "down",
   limit: number,
@@ -20,21 +25,33 @@ export async function derivationsOf(
   bounded("limit", limit, PROJECTION_LIMITS.derivationsMax);
   if (records.length === 0) return [];
   bounded("records", records.length, PROJECTION_LIMITS.facetsMax);
-  const end = direction === "down" ? "from" : "to";
-  const wanted = new Set(records);
-  const found = new Map<number, EventDocument>();
-  const projection = { _id: 1, id: 1, institution: 1, recipients: 1, derivations: 1 };
-  for (const some of slices([...wanted], RECORDS_OF_QUERY)) {
-    // Every event has one derivation of these at least, so that `limit` events are enough.
-    const filter = { [`derivations.${end}`]: { $in: some }, _id: { $lt: state.events } } as Filter<EventDocument>;
-    const options = { session, projection, hint: `derivations_${end}` };
-    for await (const event of events.find(filter, options).sort({ _id: 1 }).limit(limit)) found.set(event._id, event);
+  let found: Edge[] = [];
+  for (const some of slices([...new Set(records)], RECORDS_OF_QUERY)) {
+    found.push(...(await edgesAt(snapshot, new Set(some), direction, limit)));
+    found = found.sort((a, b) => a.seq - b.seq).slice(0, limit);
   }
-  const inOrder = [...found.values()].sort((a, b) => a._id - b._id);
-  const derivations = inOrder.flatMap((event) =>
-    (event.derivations ?? []).filter((edge) => wanted.has(edge[end])).map((edge) => storedDerivation(event, edge)),
-  );
-  return derivations.slice(0, limit);
+  return found.map(({ derivation }) => derivation);
+}
+
+/** The first derivations at any of these records. Events are read one by one, as one may show many. */
+async function edgesAt(
+  { state, at: { events }, session }: Snapshot,
+  records: ReadonlySet<string>,
+  direction: "up" | "down",
+  limit: number,
+): Promise<Edge[]> {
+  const ends = direction === "down" ? "sources" : "targets";
+  const filter: Filter<EventDocument> = { [ends]: { $in: [...records] }, _id: { $lt: state.events } };
+  const projection = { id: 1, institution: 1, recipients: 1, sources: 1, targets: 1, derivations: 1 };
+  const found: Edge[] = [];
+  for await (const event of events.find(filter, { session, projection, hint: ends }).sort({ _id: 1 }).limit(limit)) {
+    for (const derivation of derivationsOf(event)) {
+      if (!records.has(direction === "down" ? derivation.from : derivation.to)) continue;
+      found.push({ seq: event._id, derivation: storedDerivation(event, derivation) });
+      if (found.length === limit) return found;
+    }
+  }
+  return found;
 }
 
 /** Every token joined to this one, with itself, sorted; breadth first, so that what is cut off at the limit is farthest. */

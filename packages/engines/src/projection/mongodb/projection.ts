@@ -21,7 +21,7 @@ import { isDuplicateKey, mongoError } from "../../mongodb/errors.ts";
 import { bounded, EVENT_ID } from "../limits.ts";
 import { contentLines, treeOf } from "./content.ts";
 import { eventId, storedBatch, storedEvent, storedIncident } from "./documents.ts";
-import { closureOf, derivationsOf, joinsOf } from "./edges.ts";
+import { closureOf, findDerivations, joinsOf } from "./edges.ts";
 import { countEvents, findEvents } from "./finder.ts";
 import { type BatchDocument, EVENT_FIELDS, idPrefix } from "./schema.ts";
 import { slices } from "./slices.ts";
@@ -135,7 +135,7 @@ export class MongodbProjection implements Projection {
     direction: "up" | "down",
     limit: number,
   ): Promise<readonly StoredDerivation[]> {
-    return this.#read((snapshot) => derivationsOf(snapshot, records, direction, limit));
+    return this.#read((snapshot) => findDerivations(snapshot, records, direction, limit));
   }
 
   subjectClosure(token: string): Promise<readonly string[]> {

@@ -59,9 +59,20 @@ export interface EventDocument {
   readonly facets: readonly string[];
   /** {@link entryKeys} of every (viewer, facet), and of every viewer with no facet. */
   readonly entries: readonly Uint8Array[];
-  readonly derivations?: readonly Derivation[];
+  /** What its derivations start from, each once: what derivations have in common is kept, and indexed, once. */
+  readonly sources?: readonly string[];
+  /** What they end at, each once. */
+  readonly targets?: readonly string[];
+  readonly derivations?: readonly PlacedDerivation[];
   readonly joins?: readonly (readonly string[])[];
   readonly bytes: Uint8Array;
+}
+
+/** A derivation, its ends by their place in the event's sources and targets. */
+export interface PlacedDerivation {
+  readonly from: number;
+  readonly to: number;
+  readonly relation: Derivation["relation"];
 }
 
 /** What of an event is asked for by those who read it. */
@@ -152,11 +163,11 @@ export interface Index {
   readonly partialFilterExpression?: Readonly<Record<string, unknown>>;
 }
 
-const edgesBy = (end: string): Index => ({
-  name: `derivations_${end}`,
-  key: { [`derivations.${end}`]: 1, _id: 1 },
+const endsOfEdges = (ends: "sources" | "targets"): Index => ({
+  name: ends,
+  key: { [ends]: 1, _id: 1 },
   // Most events show no derivation, and need no entry.
-  partialFilterExpression: { [`derivations.${end}`]: { $exists: true } },
+  partialFilterExpression: { [ends]: { $exists: true } },
 });
 
 /** Indexes of each collection beside `_id`. */
@@ -164,8 +175,8 @@ export const INDEXES: Readonly<Record<keyof Collections, readonly Index[]>> = {
   events: [
     { name: "prefix", key: { prefix: 1 } },
     { name: "entries", key: { entries: 1, at: 1, _id: 1 } },
-    edgesBy("from"),
-    edgesBy("to"),
+    endsOfEdges("sources"),
+    endsOfEdges("targets"),
   ],
   batches: [
     { name: "stream", key: { owner: 1, "batch.stream": 1, "batch.sequence": 1 } },
