@@ -1,7 +1,9 @@
 import { strict as assert } from "node:assert";
+import { copyFileSync, mkdirSync, readdirSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { hasCode } from "@medtrace/shared/errors";
 import { A, keyOf, mrn, receiptsFrom, testKeys, tokenOf } from "@medtrace/shared/ports/vault.contract.kit";
 import { temporaryFolder } from "../../testing/folder.ts";
@@ -37,6 +39,35 @@ describe("embedded vault: its folder", () => {
     for (const url of ["", "embedded:", "embedded", "file:/tmp/x"]) {
       await assert.rejects(openVault(url, testKeys()), (error) => hasCode(error, "CONFIGURATION"));
     }
+  });
+});
+
+describe("embedded vault: receipts that wait to be written", () => {
+  it("covers at no moment more than the files hold, while they are written bit by bit", async () => {
+    await using folder = await temporaryFolder();
+    await using vault = await openEmbeddedVault({ folder: folder.path, keys: testKeys() });
+    const END = 9_000;
+    for (const partition of [0, 1]) {
+      await vault.remember(receiptsFrom(partition, 0, END), new Map([[partition, END]]));
+    }
+    // More comes in the middle, which the first writing does not hold.
+    await vault.remember(receiptsFrom(0, END, END + 10), new Map([[0, END + 10]]));
+    const seen = new Set<number>();
+    for (let copies = 0; copies < 200 && !seen.has(END); copies++) {
+      await nextTurn();
+      // Nothing is written while the files are copied: this is what a kill leaves.
+      const copy = join(folder.path, `copy-${copies}`);
+      const names = readdirSync(folder.path).filter((name) => !name.startsWith("copy-"));
+      mkdirSync(copy);
+      for (const name of names) copyFileSync(join(folder.path, name), join(copy, name));
+      await using left = await openEmbeddedVault({ folder: copy, keys: testKeys() });
+      for (const [partition, covered] of await left.watermarks()) {
+        const kept = await left.receipts(receiptsFrom(partition, 0, covered).map(({ id }) => id));
+        assert.equal(kept.size, covered, `partition ${partition} after ${copies} turns`);
+        seen.add(covered);
+      }
+    }
+    assert.ok(seen.has(END), "it is written in the end");
   });
 });
 
