@@ -58,7 +58,9 @@ export class Appender {
   /** Of all calls that are not over. */
   #heldBytes = 0;
   #closed = false;
-  #running: Promise<void> | undefined;
+  #sending = false;
+  /** Resolves when nothing is sent and nothing waits. */
+  #idle: Promise<void> = Promise.resolve();
   #enough = Promise.withResolvers<void>();
   /** The partition that the next send begins with. */
   #turn = 0;
@@ -104,13 +106,12 @@ export class Appender {
     this.#queuedBytes += bytes;
     this.#queuedRecords += records.length;
     if (this.#queuedBytes >= ENOUGH_BYTES || this.#queuedRecords >= ENOUGH_RECORDS) this.#enough.resolve();
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    if (!this.#sending) this.#idle = this.#run();
     return promise;
   }
 
   async #run(): Promise<void> {
+    this.#sending = true;
     while (this.#queuedRecords > 0) {
       await this.#gather();
       const taken = this.#take();
@@ -120,6 +121,7 @@ export class Appender {
       const outcomes = await this.#delivery.deliver(taken, until_ms);
       for (const [partition, items] of taken) this.#settle(partition, items, outcomes.get(partition));
     }
+    this.#sending = false;
   }
 
   /** Waits for more records, unless there are enough. */
@@ -195,7 +197,7 @@ export class Appender {
   async close(): Promise<void> {
     this.#closed = true;
     this.#enough.resolve();
-    await this.#running;
+    await this.#idle;
   }
 }
 

@@ -54,16 +54,11 @@ export class Watcher {
 
   /** Polls every broker that leads a partition, until nobody waits. */
   #start(): void {
-    if (this.#starting) return;
-    this.#starting = true;
-    this.#pollAll()
-      .catch(() => undefined)
-      .finally(() => {
-        this.#starting = false;
-      });
+    if (!this.#starting) this.#pollAll().catch(() => undefined);
   }
 
   async #pollAll(): Promise<void> {
+    this.#starting = true;
     for (let pause_ms = PAUSE_MS_MIN; this.#wanted; pause_ms = Math.min(2 * pause_ms, PAUSE_MS_MAX)) {
       try {
         const partitions = this.#parts.cluster.layout.leaders.keys();
@@ -71,11 +66,12 @@ export class Watcher {
           await this.#parts.listEnds();
         }
         for (const node of this.#parts.cluster.layout.leaders) this.#pollOne(node);
-        return;
+        break;
       } catch {
         await this.#pause(pause_ms);
       }
     }
+    this.#starting = false;
   }
 
   get #wanted(): boolean {

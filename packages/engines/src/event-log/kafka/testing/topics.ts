@@ -34,6 +34,6 @@ export async function removeTopic(url: string, topic: string): Promise<void> {
     const { groups } = await admin.listGroups();
     const own = groups.map(({ groupId }) => groupId).filter((group) => group.startsWith(`${topic}.`));
     if (own.length > 0) await admin.deleteGroups(own).catch(() => undefined);
-    await admin.deleteTopics({ topics: [topic] }).catch(() => undefined);
+    if ((await admin.listTopics()).includes(topic)) await admin.deleteTopics({ topics: [topic] });
   });
 }
