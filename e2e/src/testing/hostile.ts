@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders, request } from "node:http";
 import { join } from "node:path";
+import { signed, takeApart } from "./forge.ts";
 import { medtrace, type Started, start, temporaryFolder, token } from "./medtrace.ts";
 
 /** A started medtrace that is attacked: nothing but the attacks writes to its log. */
@@ -10,6 +11,8 @@ export interface Target extends AsyncDisposable {
   readonly running: Started;
   readonly data: string;
   readonly credential: { readonly authorization: string };
+  /** A token of the service's own issuer. */
+  token(institution: string, scope: string): string;
   /** A POST to ingest with a good token, as FHIR JSON where headers say nothing else. */
   post(path: string, body: string | Uint8Array | object, headers?: OutgoingHttpHeaders): Promise<Answer>;
 }
@@ -19,11 +22,14 @@ export async function startTarget(env: Readonly<Record<string, string>> = {}): P
   const folder = await temporaryFolder();
   const data = join(folder.path, "data");
   const running = await start(data, { QUERY_AUDIT: "off", ...env });
-  const credential = { authorization: `Bearer ${await token(data, "hospital-a", "trace/events.write")}` };
+  const issued = await takeApart(data, await token(data, "hospital-a", "trace/events.write"));
+  const tokenOf = (institution: string, scope: string) => signed(issued, { ...issued.claims, institution, scope });
+  const credential = { authorization: `Bearer ${tokenOf("hospital-a", "trace/events.write")}` };
   return {
     running,
     data,
     credential,
+    token: tokenOf,
     post: (path, body, headers = {}) => {
       const bytes = typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body);
       const own = { ...credential, "content-type": "application/fhir+json" };
