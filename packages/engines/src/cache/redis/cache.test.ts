@@ -134,27 +134,31 @@ if (hasRedisServer()) {
       await using server = await RedisServer.start();
       const { log, lines } = collectingLog();
       await using cache = await openCache(server.url, { log });
-      for (let round = 1; round <= 2; round++) {
-        await cache.set("key", "value", LONG_MS);
-        assert.equal(await cache.get("key"), "value");
-        const stop = new AbortController();
-        const loaded = load(cache, stop.signal);
-        await sleep(100);
-        await server.kill();
-        await eventually("the loss is seen", () => lines.length === 2 * round - 1);
-        assert.equal(await cache.get("key"), undefined);
-        assert.equal(await cache.increment("counter", LONG_MS), 0);
-        await assert.rejects(cache.ping(), { code: "STORAGE_FAILED" });
-        await sleep(100);
-        await server.start();
-        await eventually("the return is seen", () => lines.length === 2 * round);
+      // A slow machine may add a line about an answer that came too late.
+      const told = (): string[] => lines.flatMap((line) => / is (gone|back)/.exec(line)?.[1] ?? []);
+      const stop = new AbortController();
+      const loaded = load(cache, stop.signal);
+      try {
+        for (let round = 1; round <= 2; round++) {
+          await eventually("it works", async () => {
+            await cache.set("key", "value", LONG_MS);
+            return (await cache.get("key")) === "value";
+          });
+          await server.kill();
+          await eventually("the loss is seen", () => told().at(-1) === "gone");
+          assert.equal(await cache.get("key"), undefined);
+          assert.equal(await cache.increment("counter", LONG_MS), 0);
+          await assert.rejects(cache.ping(), { code: "STORAGE_FAILED" });
+          await server.start();
+          await eventually("the return is seen", () => told().at(-1) === "back");
+        }
+        await eventually("it works again", async () => (await cache.increment("counter", LONG_MS)) > 0);
+      } finally {
         stop.abort();
         assert.ok((await loaded) > 1_000);
-        await cache.ping();
       }
-      const told = lines.map((line) => (/ is gone/.test(line) ? "gone" : / is back/.test(line) ? "back" : line));
-      assert.deepEqual(told, ["gone", "back", "gone", "back"]);
-      assert.equal(await cache.increment("counter", LONG_MS), 1);
+      assert.ok(told().length >= 4);
+      assert.ok(told().every((word, i) => word === (i % 2 === 0 ? "gone" : "back")));
     });
 
     it("does not wait for a server that has stopped answering", async () => {

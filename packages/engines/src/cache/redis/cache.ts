@@ -26,7 +26,7 @@ const VALUE_BYTES_MAX = 4 * 1_048_576;
 const WAITING_BYTES_MAX = 32 * 1_048_576;
 const WAITING_CALLS_MAX = 10_000;
 /** Longest wait for an answer. */
-const ANSWER_MS_MAX = 500;
+const ANSWER_MS_MAX = 1_000;
 /** A connection that says nothing for so long, though it was asked, is given up. */
 const SILENCE_MS_MAX = 1_500;
 const CONNECT_MS_MAX = 2_000;
