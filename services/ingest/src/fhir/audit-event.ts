@@ -1,12 +1,18 @@
-/** FHIR R4 AuditEvent to a draft (hl7.org/fhir/R4/auditevent.html; IHE BALP 1.1). Odd is taken and flagged. */
-import { traceTime } from "@medtrace/shared/model/time";
-import type { ActivityKind, Coding, Outcome, RecordRole, TraceTime } from "@medtrace/shared/model/trace-event";
+/** FHIR AuditEvent to a draft (hl7.org/fhir/R4/auditevent.html, R5 too; IHE BALP 1.1). Odd is taken and flagged. */
+import { canonicalBytes, type Json } from "@medtrace/shared/model/canonical";
+import type { ActivityKind, Coding } from "@medtrace/shared/model/trace-event";
 import type { Draft, DraftAgent, DraftRecord, MappingContext } from "../normalise/draft.ts";
 import { type AgentParts, agentOf, roleCodes } from "./agents.ts";
+import { entitiesOf } from "./audit-entities.ts";
+import { type AuditShape, auditShape } from "./audit-shape.ts";
 import { balpFlags } from "./balp.ts";
-import { child, children, coding, codings, type Element, invalid, rawOf, text } from "./element.ts";
+import { isBreakGlass, namedBeside } from "./beside.ts";
+import { contained } from "./contained.ts";
+import { occurredOf, requiredInstant } from "./date-time.ts";
+import { child, children, type Element, invalid, text } from "./element.ts";
+import { holdWithin } from "./limits.ts";
 import { Persons } from "./persons.ts";
-import { type ReferenceReader, referenceReader } from "./reference.ts";
+import { referenceReader } from "./reference.ts";
 import { Sealing } from "./sealed.ts";
 
 const AT = "AuditEvent";
@@ -35,37 +41,20 @@ const KIND_OF_INTERACTION: ReadonlyMap<string, ActivityKind> = new Map(
   }),
 );
 
-const OUTCOMES: ReadonlyMap<string, Outcome> = new Map(
-  Object.entries<Outcome>({
-    "0": "success",
-    "4": "minor-failure",
-    "8": "serious-failure",
-    "12": "major-failure",
-  }),
-);
-
-const ROLE_OF_KIND: Readonly<Partial<Record<ActivityKind, RecordRole>>> = {
-  create: "generated",
-  update: "revised",
-  delete: "invalidated",
-};
-
-/** v3-ActReason codes that override normal access. */
-const BREAK_GLASS: ReadonlySet<string> = new Set(["BTG", "ETREAT"]);
 /** DICOM 110106 Export; ISO 21089 lifecycle and v3 disclosure codes. */
 const DISCLOSURES: ReadonlySet<string> = new Set(["110106", "disclose", "Disclosure", "disclosure"]);
 /** Agents that receive: DICOM 110152 Destination Role ID, v3 IRCP and RCV. */
 const RECEIVERS: ReadonlySet<string> = new Set(["110152", "IRCP", "RCV"]);
-/** object-role: 24 Query, 1 Patient. */
-const ROLE_QUERY = "24";
-const ROLE_PATIENT = "1";
+/** Receivers that are no person: only their display may be told in clear. */
+const RECEIVING_SYSTEM = "110152";
 
 /**
  * The draft of an AuditEvent.
  *
  * @param resolve see {@link referenceReader}.
- * @throws MedtraceError INPUT_INVALID at the FHIRPath of what makes it impossible to trace: no type, no readable
- * recorded time, no agent, or an element of the wrong JSON type.
+ * @throws MedtraceError at the FHIRPath of what makes it impossible to trace: INPUT_INVALID for no type, no readable
+ * recorded time, no agent, or an element of the wrong JSON type; INPUT_TOO_LARGE over a limit; INPUT_UNSUPPORTED for a
+ * release of FHIR that is not taken.
  */
 export function draftOfAuditEvent(
   resource: Element,
@@ -73,200 +62,94 @@ export function draftOfAuditEvent(
   resolve?: (fullUrl: string) => string | undefined,
 ): Draft {
   const flags = new Set<string>();
-  const references = referenceReader(context, resolve);
+  const references = referenceReader(context, { resolve, contained: contained(resource, AT) });
   const persons = new Persons();
   const sealing = new Sealing();
-  const parts: AgentParts = { context, references, persons, sealing };
+  const parts: AgentParts = { context, references, persons, sealing, flags };
 
-  const type = coding(child(resource, "type", AT), `${AT}.type`);
-  if (type === undefined) throw invalid(`${AT}.type`, "is required", "say what kind of event it is");
-  const subtypes = children(resource, "subtype", AT).flatMap((one) => coding(one, `${AT}.subtype`) ?? []);
-  const outcome = outcomeOf(text(resource, "outcome", AT), flags);
-  const recorded = requiredTime(resource, "recorded");
+  const shape = auditShape(resource, flags);
+  const recorded = requiredInstant(resource, "recorded", AT);
   const agentElements = children(resource, "agent", AT);
   if (agentElements.length === 0) throw invalid(`${AT}.agent`, "is required", "name who took part");
 
-  const agents = agentsOf(agentElements, parts, flags);
-  const kind = kindOf(text(resource, "action", AT), type, subtypes, flags);
-  const records = recordsOf(resource, kind, outcome, parts, flags);
-  const recipients = recipientsOf(agentElements, kind, parts);
-  const purposes = purposesOf(resource, agentElements);
-  const outcomeText = text(resource, "outcomeDesc", AT);
-  sealing.text(outcomeText);
+  const agents = agentsOf(agentElements, shape, parts);
+  const kind = kindOf(text(resource, "action", AT), shape.codes, flags);
+  const { outcome, purposes } = shape;
+  const { records, correlation } = entitiesOf(resource, shape, { kind, outcome }, parts);
+  const others = shape.format === "fhir-r5" ? namedBeside(resource, AT, parts) : [];
+  const recipients = kind === "disclose" ? recipientsOf(agentElements, parts) : [];
+  sealing.text(...shape.outcomeTexts);
   for (const flag of balpFlags(resource, { persons: persons.list.length, kind })) flags.add(flag);
-  const occurred = periodOf(resource, flags);
+  const occurred = occurredOf(resource, shape.occurred, AT, context.zone, flags);
 
-  return {
-    format: "fhir-r4",
+  return holdWithin({
+    format: shape.format,
     type: "AuditEvent",
-    system: systemOf(resource, references, context, flags),
+    system: systemOf(resource, parts),
     index: 0,
     flags: [...flags].sort(),
-    raw: rawOf(resource, AT),
-    activity: { kind, codes: [type, ...subtypes] },
+    raw: canonicalBytes(resource as Json),
+    activity: { kind, codes: shape.codes },
     outcome,
     ...(occurred === undefined ? {} : { occurred }),
     recorded,
     purposes,
-    breakGlass: purposes.some(({ code }) => BREAK_GLASS.has(code)),
-    consents: records
-      .filter((record) => record.type === "Consent")
-      .flatMap(({ id }) => (typeof id === "string" ? [id] : [])),
+    breakGlass: isBreakGlass(purposes),
+    consents: consentsOf(records),
     agents,
-    records,
+    records: [...records, ...others],
     recipients,
     persons: persons.list,
     joins: [],
-    ...correlationOf(resource),
+    ...(correlation === undefined ? {} : { correlation }),
     sealed: sealing.content(persons.list),
-  };
+  });
 }
 
-function outcomeOf(code: string | undefined, flags: Set<string>): Outcome {
-  if (code === undefined) flags.add("fhir:missing-outcome");
-  else if (OUTCOMES.get(code) === undefined) flags.add("fhir:unknown-outcome");
-  return OUTCOMES.get(code ?? "0") ?? "success";
+/** The consents among the records. */
+function consentsOf(records: readonly DraftRecord[]): string[] {
+  return records.flatMap(({ id, type }) => (type === "Consent" && typeof id === "string" ? [id] : []));
 }
 
-function requiredTime(resource: Element, name: string): TraceTime {
-  const given = text(resource, name, AT);
-  if (given === undefined) throw invalid(`${AT}.${name}`, "is required", "an instant such as 2026-11-23T05:00:00Z");
-  const time = traceTime(given);
-  if (time === undefined) throw invalid(`${AT}.${name}`, "is not an instant", "2026-11-23T05:00:00Z is one");
-  return time;
-}
-
-function periodOf(resource: Element, flags: Set<string>): Draft["occurred"] {
-  const period = child(resource, "period", AT);
-  if (period === undefined) return undefined;
-  const start = text(period, "start", `${AT}.period`);
-  const end = text(period, "end", `${AT}.period`);
-  const from = traceTime(start ?? end ?? "");
-  const to = traceTime(end ?? start ?? "");
-  if (from !== undefined && to !== undefined) return { start: from, end: to };
-  flags.add("fhir:unreadable-period");
-  return undefined;
-}
-
-function kindOf(
-  action: string | undefined,
-  type: Coding,
-  subtypes: readonly Coding[],
-  flags: Set<string>,
-): ActivityKind {
-  if ([type, ...subtypes].some(({ code }) => DISCLOSURES.has(code))) return "disclose";
+function kindOf(action: string | undefined, codes: readonly Coding[], flags: Set<string>): ActivityKind {
+  if (codes.some(({ code }) => DISCLOSURES.has(code))) return "disclose";
   const stated = KIND_OF_ACTION.get(action ?? "");
   if (stated !== undefined) return stated;
   flags.add(action === undefined ? "fhir:missing-action" : "fhir:unknown-action");
-  return subtypes.map(({ code }) => KIND_OF_INTERACTION.get(code)).find((kind) => kind !== undefined) ?? "execute";
+  return codes.map(({ code }) => KIND_OF_INTERACTION.get(code)).find((kind) => kind !== undefined) ?? "execute";
 }
 
-function agentsOf(elements: readonly Element[], parts: AgentParts, flags: Set<string>): DraftAgent[] {
+function agentsOf(elements: readonly Element[], shape: AuditShape, parts: AgentParts): DraftAgent[] {
   return elements.flatMap((agent, i) => {
     const at = `${AT}.agent[${i}]`;
-    const network = child(agent, "network", at);
-    parts.sealing.network(network === undefined ? undefined : text(network, "address", `${at}.network`));
-    if (typeof agent["requestor"] !== "boolean") flags.add("fhir:missing-requestor");
-    const found = agentOf(agent, child(agent, "who", at), at, parts);
-    if (found === undefined) flags.add("fhir:unidentified-agent");
-    return found ?? [];
+    for (const address of shape.networkOf(agent, at)) parts.sealing.network(address);
+    if (typeof agent["requestor"] !== "boolean") parts.flags.add("fhir:missing-requestor");
+    return agentOf({ agent, at, who: child(agent, "who", at), whoAt: `${at}.who` }, parts) ?? [];
   });
 }
 
-function recordsOf(
-  resource: Element,
-  kind: ActivityKind,
-  outcome: Outcome,
-  { references, persons, sealing }: AgentParts,
-  flags: Set<string>,
-): DraftRecord[] {
-  const touched: RecordRole = outcome === "success" ? (ROLE_OF_KIND[kind] ?? "used") : "associated";
-  const records = children(resource, "entity", AT).flatMap((entity, i): DraftRecord[] => {
-    const at = `${AT}.entity[${i}]`;
-    const what = child(entity, "what", at);
-    const role = coding(child(entity, "role", at), `${at}.role`)?.code;
-    sealing.names(text(entity, "name", at));
-    sealing.text(text(entity, "description", at), text(entity, "query", at), ...detailsOf(entity, at));
-    const patient = references.patient(what, `${at}.what`);
-    if (patient !== undefined) {
-      const place = persons.place(patient);
-      return [{ id: { person: place }, type: "Patient", role: "associated" }];
-    }
-    const target = references.target(what, `${at}.what`);
-    const type =
-      target?.type ??
-      (what === undefined ? undefined : text(what, "type", `${at}.what`)) ??
-      (role === ROLE_QUERY ? "Query" : "Resource");
-    const id = target?.id ?? references.logicalId(what, type, `${at}.what`);
-    if (id === undefined) {
-      if (role !== ROLE_QUERY && role !== ROLE_PATIENT) flags.add("fhir:entity-without-reference");
-      return [];
-    }
-    sealing.label(id, [what === undefined ? undefined : text(what, "display", `${at}.what`)]);
-    const used = type === "Consent" || role === ROLE_QUERY ? "used" : touched;
-    return [
-      {
-        id,
-        type,
-        ...(target?.version === undefined ? {} : { version: target.version }),
-        role: outcome === "success" ? used : "associated",
-      },
-    ];
-  });
-  // A patient is named beside the record that is about it; alone, the Patient resource is what was touched.
-  const alone = records.every(({ type }) => type === "Patient");
-  return alone ? records.map((record) => ({ ...record, role: touched })) : records;
-}
-
-/** Details are free text, but for the request id. */
-function detailsOf(entity: Element, at: string): string[] {
-  return children(entity, "detail", at).flatMap((detail) => text(detail, "valueString", `${at}.detail`) ?? []);
-}
-
-/** BALP carries X-Request-Id as an entity of type `XrequestId`, by its identifier. */
-function correlationOf(resource: Element): { correlation?: string } {
-  for (const [i, entity] of children(resource, "entity", AT).entries()) {
-    const at = `${AT}.entity[${i}]`;
-    if (coding(child(entity, "type", at), `${at}.type`)?.code !== "XrequestId") continue;
-    const identifier = child(child(entity, "what", at) ?? {}, "identifier", `${at}.what`);
-    const value = identifier === undefined ? undefined : text(identifier, "value", `${at}.what.identifier`);
-    if (value !== undefined) return { correlation: value.slice(0, 256) };
-  }
-  return {};
-}
-
-function recipientsOf(elements: readonly Element[], kind: ActivityKind, { references, context }: AgentParts): string[] {
-  if (kind !== "disclose") return [];
+/** Institutions that it was disclosed to; an unknown partner as the name it came with, a person not at all. */
+function recipientsOf(elements: readonly Element[], { references, context }: AgentParts): string[] {
   const names = elements.flatMap((agent, i) => {
     const at = `${AT}.agent[${i}]`;
-    if (!roleCodes(agent, at).some((code) => RECEIVERS.has(code))) return [];
+    const codes = roleCodes(agent, at);
+    if (!codes.some((code) => RECEIVERS.has(code))) return [];
     const who = child(agent, "who", at);
-    const target = references.target(who, `${at}.who`);
-    const named = target?.id ?? (who === undefined ? undefined : text(who, "display", `${at}.who`));
-    const last = target?.relative?.split("/")[1];
-    if (named === undefined) return [];
-    // A directory may know the whole URL, or the id alone.
-    const known = context.directory.resolve(named);
-    return [known !== named || last === undefined ? known : context.directory.resolve(last)];
+    const display = who === undefined ? undefined : text(who, "display", `${at}.who`, 1_024);
+    const pointed = references.read(who, `${at}.who`, { type: "Agent" });
+    if (pointed.patient !== undefined) return [];
+    const isSystem = codes.includes(RECEIVING_SYSTEM);
+    return references.institution(pointed, isSystem, display) ?? pointed.id ?? (isSystem ? display : undefined) ?? [];
   });
   return [...new Set(names)].filter((name) => name !== context.institution);
 }
 
-function purposesOf(resource: Element, agents: readonly Element[]): Coding[] {
-  const concepts = [
-    ...children(resource, "purposeOfEvent", AT),
-    ...agents.flatMap((agent, i) => children(agent, "purposeOfUse", `${AT}.agent[${i}]`)),
-  ];
-  const unique = new Map(codings(concepts, AT).map((one) => [`${one.system ?? ""}|${one.code}`, one]));
-  return [...unique.values()];
-}
-
-function systemOf(resource: Element, references: ReferenceReader, context: MappingContext, flags: Set<string>): string {
+/** Who wrote it down: `source.observer`; a patient's own device is the institution's way in. */
+function systemOf(resource: Element, { references, context, flags }: AgentParts): string {
   const source = child(resource, "source", AT);
+  const at = `${AT}.source.observer`;
   const observer = source === undefined ? undefined : child(source, "observer", `${AT}.source`);
   if (observer === undefined) flags.add("fhir:missing-observer");
-  const at = `${AT}.source.observer`;
-  return (
-    references.target(observer, at)?.id ?? references.logicalId(observer, "Device", at) ?? `${context.institution}/fhir`
-  );
+  const pointed = references.read(observer, at, { type: "Device" });
+  return references.institution(pointed) ?? pointed.id ?? `${context.institution}/fhir`;
 }

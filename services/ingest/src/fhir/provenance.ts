@@ -1,16 +1,20 @@
-/** FHIR R4 Provenance to a draft (hl7.org/fhir/R4/provenance.html). */
-import { traceTime } from "@medtrace/shared/model/time";
-import type { RecordRole, TraceTime } from "@medtrace/shared/model/trace-event";
+/** FHIR Provenance to a draft (hl7.org/fhir/R4/provenance.html, and R5's elements that have taken their places). */
+import { canonicalBytes, type Json } from "@medtrace/shared/model/canonical";
+import type { ActivityKind, Coding, RecordRole, SourceFormat } from "@medtrace/shared/model/trace-event";
 import type { Draft, DraftAgent, DraftRecord, MappingContext } from "../normalise/draft.ts";
 import { type AgentParts, agentOf } from "./agents.ts";
-import { child, children, codings, type Element, invalid, rawOf, text } from "./element.ts";
+import { isBreakGlass, namedBeside } from "./beside.ts";
+import { contained } from "./contained.ts";
+import { occurredOf, requiredInstant } from "./date-time.ts";
+import { child, children, codings, codingsOf, type Element, invalid, text } from "./element.ts";
+import { holdWithin } from "./limits.ts";
 import { Persons } from "./persons.ts";
 import { referenceReader } from "./reference.ts";
 import { Sealing } from "./sealed.ts";
 
 const AT = "Provenance";
 
-/** provenance-entity-role to the record's role. */
+/** provenance-entity-role to the record's role; `derivation` is R4's, `instantiates` R5's. */
 const ROLE_OF_ENTITY: ReadonlyMap<string, RecordRole> = new Map(
   Object.entries<RecordRole>({
     derivation: "source",
@@ -18,13 +22,29 @@ const ROLE_OF_ENTITY: ReadonlyMap<string, RecordRole> = new Map(
     revision: "revision",
     quotation: "quotation",
     removal: "invalidated",
+    instantiates: "used",
   }),
 );
 
+/** v3-DataOperation: what was done to the targets; they were made where nothing is said. */
+const KIND_OF_ACTIVITY: ReadonlyMap<string, ActivityKind> = new Map(
+  Object.entries<ActivityKind>({
+    CREATE: "create",
+    UPDATE: "update",
+    APPEND: "update",
+    DELETE: "delete",
+  }),
+);
+
+/** Elements that R5 alone has. */
+const OF_R5 = ["authorization", "basedOn", "encounter", "patient", "why"] as const;
+
 /**
- * The draft of a Provenance: targets were generated, entities used as their role says.
+ * The draft of a Provenance: targets were generated (of a deletion: invalidated), entities used as their role says.
  *
- * @throws MedtraceError INPUT_INVALID: no target, no readable recorded time, no agent, or a wrong JSON type.
+ * @param resolve see {@link referenceReader}.
+ * @throws MedtraceError INPUT_INVALID: no target, no readable recorded time, no agent, or a wrong JSON type;
+ * INPUT_TOO_LARGE over a limit; INPUT_UNSUPPORTED for a release of FHIR that is not taken.
  */
 export function draftOfProvenance(
   resource: Element,
@@ -32,113 +52,119 @@ export function draftOfProvenance(
   resolve?: (fullUrl: string) => string | undefined,
 ): Draft {
   const flags = new Set<string>();
-  const references = referenceReader(context, resolve);
+  const references = referenceReader(context, { resolve, contained: contained(resource, AT) });
   const persons = new Persons();
   const sealing = new Sealing();
-  const parts: AgentParts = { context, references, persons, sealing };
+  const parts: AgentParts = { context, references, persons, sealing, flags };
 
   const targets = children(resource, "target", AT);
   if (targets.length === 0) throw invalid(`${AT}.target`, "is required", "name what was generated");
-  const recorded = requiredInstant(resource);
+  const recorded = requiredInstant(resource, "recorded", AT);
   const agentElements = children(resource, "agent", AT);
   if (agentElements.length === 0) throw invalid(`${AT}.agent`, "is required", "name who is responsible");
 
+  const codes = codings(child(resource, "activity", AT), `${AT}.activity`);
+  const kind = codes.map(({ code }) => KIND_OF_ACTIVITY.get(code)).find((one) => one !== undefined) ?? "create";
+  const made: RecordRole = kind === "delete" ? "invalidated" : "generated";
   const records = [
-    ...targets.flatMap((target, i) => recordOf(target, "generated", `${AT}.target[${i}]`, parts, flags)),
-    ...children(resource, "entity", AT).flatMap((entity, i) =>
-      entityRecord(entity, `${AT}.entity[${i}]`, parts, flags),
-    ),
+    ...targets.flatMap((target, i) => recordOf(target, made, `${AT}.target[${i}]`, parts)),
+    ...children(resource, "entity", AT).flatMap((entity, i) => entityRecord(entity, `${AT}.entity[${i}]`, parts)),
+    ...namedBeside(resource, AT, parts),
   ];
-  const agents = agentElements.flatMap((agent, i) => delegated(agent, `${AT}.agent[${i}]`, parts, flags));
-  const activity = child(resource, "activity", AT);
-  const occurred = occurredOf(resource, flags);
-  return {
-    format: "fhir-r4",
+  const agents = agentElements.flatMap((agent, i) => delegated(agent, `${AT}.agent[${i}]`, parts));
+  const { purposes, consents } = reasonsOf(resource, parts);
+  const occurred = occurredOf(resource, OCCURRED, AT, context.zone, flags);
+  return holdWithin({
+    format: formatOf(resource),
     type: "Provenance",
     system: `${context.institution}/fhir`,
     index: 0,
     flags: [...flags].sort(),
-    raw: rawOf(resource, AT),
-    activity: { kind: "create", codes: activity === undefined ? [] : codings([activity], `${AT}.activity`) },
+    raw: canonicalBytes(resource as Json),
+    activity: { kind, codes },
     outcome: "success",
     ...(occurred === undefined ? {} : { occurred }),
     recorded,
-    purposes: codings(children(resource, "reason", AT), `${AT}.reason`),
-    breakGlass: false,
-    consents: [],
+    purposes,
+    breakGlass: isBreakGlass(purposes),
+    consents,
     agents,
     records,
     recipients: [],
     persons: persons.list,
     joins: [],
     sealed: sealing.content(persons.list),
-  };
+  });
 }
 
-function requiredInstant(resource: Element): TraceTime {
-  const given = text(resource, "recorded", AT);
-  if (given === undefined) throw invalid(`${AT}.recorded`, "is required", "an instant such as 2026-11-23T05:00:00Z");
-  const time = traceTime(given);
-  if (time === undefined) throw invalid(`${AT}.recorded`, "is not an instant", "2026-11-23T05:00:00Z is one");
-  return time;
+const OCCURRED = { period: "occurredPeriod", dateTime: "occurredDateTime" } as const;
+
+function formatOf(resource: Element): SourceFormat {
+  return OF_R5.some((name) => resource[name] !== undefined) ? "fhir-r5" : "fhir-r4";
 }
 
-function occurredOf(resource: Element, flags: Set<string>): Draft["occurred"] {
-  const period = child(resource, "occurredPeriod", AT);
-  const start =
-    period === undefined ? text(resource, "occurredDateTime", AT) : text(period, "start", `${AT}.occurredPeriod`);
-  const end = period === undefined ? start : text(period, "end", `${AT}.occurredPeriod`);
-  if (start === undefined && end === undefined) return undefined;
-  const from = traceTime(start ?? end ?? "");
-  const to = traceTime(end ?? start ?? "");
-  if (from !== undefined && to !== undefined) return { start: from, end: to };
-  flags.add("fhir:unreadable-occurred");
-  return undefined;
-}
-
-function recordOf(
-  reference: Element,
-  role: RecordRole,
-  at: string,
-  { references, persons, sealing, context }: AgentParts,
-  flags: Set<string>,
-): DraftRecord[] {
-  const patient = references.patient(reference, at);
-  if (patient !== undefined) return [{ id: { person: persons.place(patient) }, type: "Patient", role }];
-  const target = references.target(reference, at);
-  const type = target?.type ?? text(reference, "type", at) ?? "Resource";
-  const id = target?.id ?? references.logicalId(reference, type, at);
-  if (id === undefined) {
-    flags.add("fhir:entity-without-reference");
-    return [];
+/** R4's `reason`, R5's `authorization`: why, and the consents that allowed it. */
+function reasonsOf(resource: Element, { references, sealing }: AgentParts): { purposes: Coding[]; consents: string[] } {
+  const purposes = [...codingsOf(resource, "reason", AT)];
+  const consents: string[] = [];
+  for (const [i, authorization] of children(resource, "authorization", AT).entries()) {
+    const at = `${AT}.authorization[${i}]`;
+    purposes.push(...codings(child(authorization, "concept", at), `${at}.concept`));
+    const reference = child(authorization, "reference", at);
+    const { id, type, search } = references.read(reference, `${at}.reference`, { type: "Resource" });
+    sealing.text(search);
+    if (id !== undefined && type === "Consent") consents.push(id);
   }
+  return { purposes, consents };
+}
+
+function recordOf(reference: Element, role: RecordRole, at: string, parts: AgentParts): DraftRecord[] {
+  const { references, persons, sealing, flags } = parts;
+  const { patient, id, type = "Resource", version, search } = references.read(reference, at, { type: "Resource" });
   const display = text(reference, "display", at);
-  if (display !== undefined) sealing.label(id, [display]);
-  // A whole organisation is no record.
-  if (id === context.institution) return [];
-  return [{ id, type, ...(target?.version === undefined ? {} : { version: target.version }), role }];
-}
-
-function entityRecord(entity: Element, at: string, parts: AgentParts, flags: Set<string>): DraftRecord[] {
-  const role = ROLE_OF_ENTITY.get(text(entity, "role", at) ?? "");
-  if (role === undefined) flags.add("fhir:unknown-entity-role");
-  const what = child(entity, "what", at);
-  if (what === undefined) {
-    flags.add("fhir:entity-without-reference");
+  if (patient !== undefined) {
+    sealing.names(display);
+    return [{ id: { person: persons.place(patient, at) }, type: "Patient", role }];
+  }
+  if (id === undefined) {
+    sealing.text(search, display);
+    flags.add(search === undefined ? "fhir:entity-without-reference" : "fhir:search-as-reference");
     return [];
   }
-  return recordOf(what, role ?? "used", `${at}.what`, parts, flags);
+  sealing.label(id, [display]);
+  return [{ id, type, ...(version === undefined ? {} : { version }), role }];
+}
+
+function entityRecord(entity: Element, at: string, parts: AgentParts): DraftRecord[] {
+  const what = child(entity, "what", at);
+  const role = ROLE_OF_ENTITY.get(text(entity, "role", at) ?? "");
+  if (role === undefined) parts.flags.add("fhir:unknown-entity-role");
+  if (what !== undefined) return recordOf(what, role ?? "used", `${at}.what`, parts);
+  for (const name of ["whatUri", "whatReference", "whatIdentifier"]) {
+    if (entity[name] === undefined) continue;
+    throw invalid(`${at}.${name}`, "is of a release before R4", "name it by `what`", "INPUT_UNSUPPORTED");
+  }
+  parts.flags.add("fhir:entity-without-reference");
+  return [];
 }
 
 /** An agent, and the one it acted for. */
-function delegated(agent: Element, at: string, parts: AgentParts, flags: Set<string>): DraftAgent[] {
-  const found = agentOf(agent, child(agent, "who", at), at, parts);
-  if (found === undefined) {
-    flags.add("fhir:unidentified-agent");
-    return [];
+function delegated(agent: Element, at: string, parts: AgentParts): DraftAgent[] {
+  for (const name of ["whoUri", "whoReference", "onBehalfOfUri", "onBehalfOfReference"]) {
+    if (agent[name] === undefined) continue;
+    throw invalid(
+      `${at}.${name}`,
+      "is of a release before R4",
+      "name them by `who` and `onBehalfOf`",
+      "INPUT_UNSUPPORTED",
+    );
   }
+  const found = agentOf({ agent, at, who: child(agent, "who", at), whoAt: `${at}.who` }, parts);
+  if (found === undefined) return [];
   const behalf = child(agent, "onBehalfOf", at);
-  const principal = behalf === undefined ? undefined : agentOf({}, behalf, `${at}.onBehalfOf`, parts);
+  if (behalf === undefined) return [found];
+  const behalfAt = `${at}.onBehalfOf`;
+  const principal = agentOf({ agent: {}, at: behalfAt, who: behalf, whoAt: behalfAt }, parts);
   if (principal === undefined) return [found];
   // Whoever acted for a patient acted for a person of the event, who has no clear id yet.
   if (typeof principal.id !== "string") return [found, principal];

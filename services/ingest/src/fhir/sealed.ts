@@ -33,13 +33,13 @@ export class Sealing {
   }
 
   content(persons: readonly DraftPerson[]): SealedContent {
+    const content: { -readonly [Member in keyof SealedContent]: SealedContent[Member] } = {};
     const identifiers = persons.flatMap((person) => person.identifiers.map(({ system, value }) => ({ system, value })));
-    return {
-      ...(identifiers.length === 0 ? {} : { identifiers }),
-      ...(this.#names.size === 0 ? {} : { names: [...this.#names] }),
-      ...(this.#network.size === 0 ? {} : { network: [...this.#network] }),
-      ...(this.#text.length === 0 ? {} : { text: this.#text }),
-      ...(this.#labels.size === 0 ? {} : { labels: Object.fromEntries(this.#labels) }),
-    };
+    if (identifiers.length > 0) content.identifiers = identifiers;
+    if (this.#names.size > 0) content.names = [...this.#names];
+    if (this.#network.size > 0) content.network = [...this.#network];
+    if (this.#text.length > 0) content.text = this.#text;
+    if (this.#labels.size > 0) content.labels = Object.fromEntries(this.#labels);
+    return content;
   }
 }
