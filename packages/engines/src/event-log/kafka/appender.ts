@@ -17,8 +17,6 @@ const ENOUGH_RECORDS = 2_000;
 /** A send has no more than this, or one record. */
 const SEND_BYTES_MAX = 4 * 1_048_576;
 const SEND_RECORDS_MAX = 8_000;
-/** How long a call is tried. */
-const TRIES_MS = 15_000;
 
 interface Call {
   readonly positions: LogPosition[];
@@ -38,6 +36,8 @@ interface Item extends OutgoingRecord {
 }
 
 export interface AppenderOptions {
+  /** How long a call is tried. */
+  readonly tries_ms: number;
   /** Bytes of records that may wait for their send or its answer. */
   readonly backlogBytesMax: number;
   /** Told where a partition ends, at least. */
@@ -49,6 +49,7 @@ export interface AppenderOptions {
 export class Appender {
   readonly #topic: Topic;
   readonly #backlogBytesMax: number;
+  readonly #tries_ms: number;
   readonly #delivery: Delivery;
   readonly #onAppended: (partition: number, end: number) => void;
   /** By partition. */
@@ -68,6 +69,7 @@ export class Appender {
   constructor(cluster: Cluster, topic: Topic, options: AppenderOptions) {
     this.#topic = topic;
     this.#backlogBytesMax = options.backlogBytesMax;
+    this.#tries_ms = options.tries_ms;
     this.#onAppended = options.onAppended;
     this.#delivery = new Delivery(cluster, options.giveUp);
     this.#queues = Array.from({ length: topic.partitions }, () => []);
@@ -94,7 +96,7 @@ export class Appender {
 
   #enqueue(records: readonly OutgoingRecord[], bytes: number): Promise<readonly LogPosition[]> {
     const { promise, resolve, reject } = Promise.withResolvers<readonly LogPosition[]>();
-    const until_ms = performance.now() + TRIES_MS;
+    const until_ms = performance.now() + this.#tries_ms;
     const positions = new Array<LogPosition>(records.length);
     const call: Call = { positions, until_ms, bytes, resolve, reject, left: records.length, over: false };
     records.forEach(({ key, value, trace }, index) => {

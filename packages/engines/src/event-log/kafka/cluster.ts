@@ -15,6 +15,13 @@ export interface Layout {
   readonly inSync: readonly number[];
 }
 
+export interface Sending {
+  /** By default the one that all share. */
+  readonly lane?: Lane;
+  /** The answer must come within this. */
+  readonly answer_ms?: number;
+}
+
 interface MetadataResponse {
   readonly brokers: readonly { readonly nodeId: number; readonly host: string; readonly port: number }[];
   readonly controllerId: number;
@@ -164,7 +171,7 @@ export class Cluster implements Disposable {
   }
 
   /** The connection to a broker by its id. */
-  node(node: number, lane: Lane = this.#main): Promise<Link> {
+  node(node: number, lane: Lane | undefined = this.#main): Promise<Link> {
     const address = this.layout.nodes.get(node);
     if (address === undefined) return Promise.reject(new LinkError(`Kafka names no broker ${node}`));
     return lane.to(address);
@@ -176,8 +183,8 @@ export class Cluster implements Disposable {
   }
 
   /** Sends to a broker, by its id, a request in bytes. */
-  async send<T>(node: number, request: WireRequest<T>, lane: Lane = this.#main, wait_ms = 0): Promise<T> {
-    return (await this.node(node, lane)).send(request, wait_ms + ANSWER_MS_MAX);
+  async send<T>(node: number, request: WireRequest<T>, { lane, answer_ms = ANSWER_MS_MAX }: Sending = {}): Promise<T> {
+    return (await this.node(node, lane)).send(request, answer_ms);
   }
 
   /** Ends every connection at once. */

@@ -3,7 +3,7 @@
  * which a broker knows one that was sent again. One delivery at a time.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Cluster } from "./cluster.ts";
+import { ANSWER_MS_MAX, type Cluster } from "./cluster.ts";
 import { failureOf, isKafka, mayPass } from "./failures.ts";
 import { LinkError } from "./link.ts";
 import { encodeBatch, type OutgoingRecord } from "./record-batch.ts";
@@ -11,6 +11,8 @@ import { produceRequest } from "./wire.ts";
 
 /** How long a leader may wait for its replicas, per try. */
 const REPLICATED_MS_MAX = 8_000;
+/** The least time that a try gets, and so what a delivery may take beyond its own. */
+const ANSWER_MS_MIN = 2_000;
 const PAUSE_MS_MIN = 20;
 const PAUSE_MS_MAX = 500;
 /** Sequence numbers have 31 bits; a new producer id starts them over long before. */
@@ -29,6 +31,13 @@ export type Outcomes = ReadonlyMap<number, number | Error>;
 
 type Records = ReadonlyMap<number, readonly OutgoingRecord[]>;
 
+interface Send {
+  readonly node: number;
+  readonly partitions: readonly number[];
+  readonly batches: ReadonlyMap<number, Buffer>;
+  readonly answer_ms: number;
+}
+
 export class Delivery {
   readonly #cluster: Cluster;
   readonly #signal: AbortSignal;
@@ -45,8 +54,9 @@ export class Delivery {
     if (Math.max(...this.#sequences.values()) > SEQUENCE_MAX) this.#forget();
     const outcomes = new Map<number, number | Error>();
     const batches = new Map<number, Buffer>();
+    const answer = (): number => Math.min(ANSWER_MS_MAX, Math.max(ANSWER_MS_MIN, until_ms - performance.now()));
     for (let pause_ms = PAUSE_MS_MIN; ; pause_ms = Math.min(2 * pause_ms, PAUSE_MS_MAX)) {
-      const failure = await this.#try(records, batches, outcomes);
+      const failure = await this.#try(records, batches, outcomes, answer());
       if (outcomes.size === records.size) break;
       if (this.#signal.aborted || performance.now() + pause_ms > until_ms) {
         for (const partition of records.keys()) if (!outcomes.has(partition)) outcomes.set(partition, failure);
@@ -61,7 +71,12 @@ export class Delivery {
   }
 
   /** Sends what has no outcome yet; notes what is final, and gives why the rest is not. */
-  async #try(records: Records, batches: Map<number, Buffer>, outcomes: Map<number, number | Error>): Promise<Error> {
+  async #try(
+    records: Records,
+    batches: Map<number, Buffer>,
+    outcomes: Map<number, number | Error>,
+    answer_ms: number,
+  ): Promise<Error> {
     let passing: Error = new LinkError("it was not tried");
     let lost = false;
     const settle = (partition: number, outcome: number | Error): void => {
@@ -74,7 +89,9 @@ export class Delivery {
     try {
       await this.#encode(records, left, batches);
       const groups = [...this.#cluster.byLeader(left)];
-      await Promise.all(groups.map(([node, partitions]) => this.#send(node, partitions, batches, settle)));
+      const sendTo = ([node, partitions]: [number, number[]]): Promise<void> =>
+        this.#send({ node, partitions, batches, answer_ms }, settle);
+      await Promise.all(groups.map(sendTo));
     } catch (error) {
       for (const partition of left) settle(partition, error as Error);
     }
@@ -87,16 +104,13 @@ export class Delivery {
 
   /** Sends batches to their leader, and says of each how it went. */
   async #send(
-    node: number,
-    partitions: readonly number[],
-    batches: ReadonlyMap<number, Buffer>,
+    { node, partitions, batches, answer_ms }: Send,
     settle: (partition: number, outcome: number | Error) => void,
   ): Promise<void> {
     const own = new Map(partitions.map((partition) => [partition, batches.get(partition) as Buffer]));
     const { topic } = this.#cluster;
-    const produced = await this.#cluster
-      .send(node, produceRequest({ topic, batches: own, timeout_ms: REPLICATED_MS_MAX }))
-      .catch((error: Error) => error);
+    const request = produceRequest({ topic, batches: own, timeout_ms: REPLICATED_MS_MAX });
+    const produced = await this.#cluster.send(node, request, { answer_ms }).catch((error: Error) => error);
     for (const partition of partitions) {
       if (produced instanceof Error) settle(partition, produced);
       else {

@@ -17,8 +17,12 @@ export interface KafkaEventLogOptions {
   readonly access?: KafkaAccess;
   /** Bytes of records that may wait for Kafka to take them. */
   readonly backlogBytesMax?: number;
+  /** How long an append, or opening the log, is tried while brokers are away. */
+  readonly tries_ms?: number;
 }
 
+const OPEN_TRIES_MS = 30_000;
+const APPEND_TRIES_MS = 15_000;
 const BACKLOG_BYTES_MAX = 64 * 1_048_576;
 /** How long a log that is closed goes on with what it was asked. */
 const DRAIN_MS_MAX = 5_000;
@@ -27,14 +31,14 @@ const DRAIN_MS_MAX = 5_000;
  * Opens the log in a topic, which is made where it is missing.
  *
  * @throws MedtraceError CONFIGURATION for a wrong URL, or a topic that would lose records; STORAGE_FAILED where no
- * broker answers for half a minute.
+ * broker answers in time.
  */
 export async function openKafkaEventLog(options: KafkaEventLogOptions): Promise<EventLog> {
   const settings = kafkaSettings(options.url);
   const cluster = new Cluster(settings.topic, settings.brokers, options.access ?? {});
   try {
-    const topic = await openTopic(cluster, settings, new AbortController().signal);
-    return new KafkaEventLog(cluster, topic, options.backlogBytesMax ?? BACKLOG_BYTES_MAX);
+    const topic = await openTopic(cluster, settings, options.tries_ms ?? OPEN_TRIES_MS);
+    return new KafkaEventLog(cluster, topic, options);
   } catch (error) {
     cluster[Symbol.dispose]();
     throw error;
@@ -54,7 +58,7 @@ class KafkaEventLog implements EventLog {
   readonly #leaving = new Set<Promise<void>>();
   #closed: Promise<void> | undefined;
 
-  constructor(cluster: Cluster, topic: Topic, backlogBytesMax: number) {
+  constructor(cluster: Cluster, topic: Topic, options: KafkaEventLogOptions) {
     this.name = cluster.topic;
     this.partitions = topic.partitions;
     this.#cluster = cluster;
@@ -65,7 +69,8 @@ class KafkaEventLog implements EventLog {
     this.#reader = new Reader({ cluster, cache, ends, closing });
     this.#watcher = new Watcher({ cluster, cache, ends, closing, listEnds: () => this.#reader.ranges() });
     this.#appender = new Appender(cluster, topic, {
-      backlogBytesMax,
+      backlogBytesMax: options.backlogBytesMax ?? BACKLOG_BYTES_MAX,
+      tries_ms: options.tries_ms ?? APPEND_TRIES_MS,
       onAppended: (partition, end) => ends.raise(partition, end),
       giveUp: this.#givingUp.signal,
     });

@@ -80,7 +80,7 @@ export class Fetcher {
           bytesMax: FETCH_BYTES_MAX,
           partitionBytesMax: PARTITION_BYTES_MAX,
         }),
-        this.#lane,
+        { lane: this.#lane },
       );
       for (const one of fetched) {
         const want = round.get(one.partition);

@@ -10,7 +10,7 @@ import type { WireRequest } from "./wire.ts";
 
 const CLIENT_ID = "medtrace";
 const CONNECT_MS_MAX = 3_000;
-const AUTHENTICATE_MS_MAX = 10_000;
+const AUTHENTICATE_MS_MAX = 5_000;
 const KEEP_ALIVE_MS = 30_000;
 
 /** Requests that kafkajs encodes. */

@@ -9,7 +9,6 @@ import type { KafkaSettings } from "./settings.ts";
 
 const PARTITIONS = 8;
 const REPLICATION = 1;
-const OPEN_MS_MAX = 30_000;
 const TOPIC_RESOURCE = 2;
 /** A batch of one record: the largest value, a key of up to some thousand bytes, and a trace. */
 const BATCH_BYTES_LEAST = VALUE_BYTES_MAX + 65_536;
@@ -41,10 +40,9 @@ export interface Topic {
  * @throws MedtraceError CONFIGURATION for a topic that would lose records or refuse large ones, or that Kafka will not
  * make; STORAGE_FAILED where no broker answers.
  */
-export async function openTopic(cluster: Cluster, settings: KafkaSettings, signal: AbortSignal): Promise<Topic> {
-  const layout = await untilDone({ what: "open the topic", tries_ms: OPEN_MS_MAX, signal }, () =>
-    findOrMake(cluster, settings),
-  );
+export async function openTopic(cluster: Cluster, settings: KafkaSettings, tries_ms: number): Promise<Topic> {
+  const { signal } = new AbortController();
+  const layout = await untilDone({ what: "open the topic", tries_ms, signal }, () => findOrMake(cluster, settings));
   const partitions = layout.leaders.length;
   if (settings.partitions !== undefined && settings.partitions !== partitions) {
     throw refused(

@@ -1,7 +1,7 @@
 /** Waiting for records: one long poll at each broker while anyone waits, and what it brings goes into the cache. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Cache } from "./cache.ts";
-import type { Cluster, Lane } from "./cluster.ts";
+import { ANSWER_MS_MAX, type Cluster, type Lane } from "./cluster.ts";
 import type { Ends } from "./ends.ts";
 import { failureOf } from "./failures.ts";
 import { keep } from "./fetcher.ts";
@@ -118,7 +118,8 @@ export class Watcher {
       bytesMax: POLL_BYTES_MAX,
       partitionBytesMax: PARTITION_BYTES_MAX,
     };
-    const fetched: readonly Fetched[] = await cluster.send(node, fetchRequest(options), this.#lane, POLL_MS);
+    const sending = { lane: this.#lane, answer_ms: POLL_MS + ANSWER_MS_MAX };
+    const fetched: readonly Fetched[] = await cluster.send(node, fetchRequest(options), sending);
     let failure: Error | undefined;
     for (const one of fetched) {
       failure = failureOf(one.error) ?? failure;
