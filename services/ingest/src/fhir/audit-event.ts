@@ -1,5 +1,4 @@
 /** FHIR AuditEvent to a draft (hl7.org/fhir/R4/auditevent.html, R5 too; IHE BALP 1.1). Odd is taken and flagged. */
-import { canonicalBytes, type Json } from "@medtrace/shared/model/canonical";
 import type { ActivityKind, Coding } from "@medtrace/shared/model/trace-event";
 import type { Draft, DraftAgent, DraftRecord, MappingContext } from "../normalise/draft.ts";
 import { type AgentParts, agentOf, roleCodes } from "./agents.ts";
@@ -9,7 +8,7 @@ import { balpFlags } from "./balp.ts";
 import { isBreakGlass, namedBeside } from "./beside.ts";
 import { contained } from "./contained.ts";
 import { occurredOf, requiredInstant } from "./date-time.ts";
-import { child, children, type Element, invalid, text } from "./element.ts";
+import { canonicalOf, child, children, type Element, invalid, text } from "./element.ts";
 import { holdWithin } from "./limits.ts";
 import { Persons } from "./persons.ts";
 import { referenceReader } from "./reference.ts";
@@ -88,7 +87,7 @@ export function draftOfAuditEvent(
     system: systemOf(resource, parts),
     index: 0,
     flags: [...flags].sort(),
-    raw: canonicalBytes(resource as Json),
+    raw: canonicalOf(resource, AT),
     activity: { kind, codes: shape.codes },
     outcome,
     ...(occurred === undefined ? {} : { occurred }),

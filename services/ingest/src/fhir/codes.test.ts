@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { hasCode } from "@medtrace/shared/errors";
 import type { Draft, MappingContext } from "../normalise/draft.ts";
 import { draftOfResource } from "./resource.ts";
 
@@ -46,3 +47,16 @@ for (const name of Object.getOwnPropertyNames(Object.prototype)) {
     );
   });
 }
+
+test("half of a surrogate pair, in whatever text, is refused: it has no canonical form", () => {
+  for (const more of [
+    { note: "\ud800" },
+    { agent: [{ name: "x", "\udc00": 1 }] },
+    { entity: [{ policy: ["\udc00\ud800"] }] },
+  ]) {
+    assert.throws(
+      () => auditEvent(more),
+      (error: unknown) => hasCode(error, "INPUT_MALFORMED", "INPUT_INVALID"),
+    );
+  }
+});

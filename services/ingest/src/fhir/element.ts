@@ -1,5 +1,6 @@
 /** Reading elements of a resource that may hold anything: each access names its FHIRPath when it refuses. */
 import { type ErrorCode, MedtraceError } from "@medtrace/shared/errors";
+import { canonicalBytes, type Json } from "@medtrace/shared/model/canonical";
 import type { Coding } from "@medtrace/shared/model/trace-event";
 
 export type Element = Readonly<Record<string, unknown>>;
@@ -97,4 +98,21 @@ function textOf(value: unknown, at: string, charactersMax: number): string | und
   if (value.length > charactersMax) throw tooLarge(at, `is over ${charactersMax} characters`, "shorten it");
   if (!value.isWellFormed()) throw invalid(at, "holds half of a surrogate pair", "cut text between characters");
   return value.trim() || undefined;
+}
+
+/**
+ * The canonical bytes of a whole resource, which its digest is over.
+ *
+ * @throws MedtraceError INPUT_MALFORMED where it has none: no text may hold half of a surrogate pair.
+ */
+export function canonicalOf(resource: Element, at: string): Uint8Array {
+  try {
+    return canonicalBytes(resource as Json);
+  } catch (cause) {
+    throw new MedtraceError("INPUT_MALFORMED", "the resource has no canonical form", {
+      at,
+      hint: "look for half surrogate pairs",
+      cause,
+    });
+  }
 }

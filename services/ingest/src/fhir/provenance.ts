@@ -1,12 +1,11 @@
 /** FHIR Provenance to a draft (hl7.org/fhir/R4/provenance.html, and R5's elements that have taken their places). */
-import { canonicalBytes, type Json } from "@medtrace/shared/model/canonical";
 import type { ActivityKind, Coding, RecordRole, SourceFormat } from "@medtrace/shared/model/trace-event";
 import type { Draft, DraftAgent, DraftRecord, MappingContext } from "../normalise/draft.ts";
 import { type AgentParts, agentOf } from "./agents.ts";
 import { isBreakGlass, namedBeside } from "./beside.ts";
 import { contained } from "./contained.ts";
 import { occurredOf, requiredInstant } from "./date-time.ts";
-import { child, children, codings, codingsOf, type Element, invalid, text } from "./element.ts";
+import { canonicalOf, child, children, codings, codingsOf, type Element, invalid, text } from "./element.ts";
 import { holdWithin } from "./limits.ts";
 import { Persons } from "./persons.ts";
 import { referenceReader } from "./reference.ts";
@@ -80,7 +79,7 @@ export function draftOfProvenance(
     system: `${context.institution}/fhir`,
     index: 0,
     flags: [...flags].sort(),
-    raw: canonicalBytes(resource as Json),
+    raw: canonicalOf(resource, AT),
     activity: { kind, codes },
     outcome: "success",
     ...(occurred === undefined ? {} : { occurred }),
