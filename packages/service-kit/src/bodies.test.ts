@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { type ClientRequest, type IncomingMessage, request } from "node:http";
+import { Agent, type ClientRequest, type IncomingMessage, request } from "node:http";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createLogger } from "./log.ts";
@@ -36,7 +36,7 @@ async function start(heldBytesMax: number) {
     asked.end();
     return (await answer).statusCode;
   };
-  return { app, begin, status, answering };
+  return { app, url, begin, status, answering };
 }
 
 test("a body over the limit is refused, announced or not, and one of the limit taken", async () => {
@@ -47,6 +47,24 @@ test("a body over the limit is refused, announced or not, and one of the limit t
   const { asked, answer } = begin("x".repeat(BODY_BYTES_MAX));
   asked.write("x");
   assert.equal((await answer).statusCode, 413, "before it has ended");
+  await app.close();
+});
+
+test("a sender of far too much still gets its answer, on a connection that can be used again", async () => {
+  const { app, url } = await start(1_000_000);
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const post = async (body: Buffer): Promise<number | undefined> => {
+    const headers = { "content-type": "application/json", "content-length": body.length };
+    const asked = request(`${url}/json`, { method: "POST", agent, headers });
+    const answer = once(asked, "response");
+    asked.end(body);
+    const [response] = (await answer) as [IncomingMessage];
+    await once(response.resume(), "end");
+    return response.statusCode;
+  };
+  const large = Buffer.alloc(20_000_000, "x");
+  assert.deepEqual([await post(large), await post(large), await post(Buffer.from('"x"'))], [413, 413, 200]);
+  agent.destroy();
   await app.close();
 });
 

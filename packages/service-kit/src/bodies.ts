@@ -35,6 +35,15 @@ export function holdBodies(app: FastifyInstance, heldBytesMax: number): void {
     raw.once("close", () => hold(own, -own.bytes));
     done(null, payload);
   });
+  app.addHook("onError", ({ raw }, reply, _error, done) => {
+    // A connection that is closed with bytes unread is reset, and the answer lost with it: the rest is read and dropped,
+    // for as long as a request may take.
+    if (!raw.complete && !raw.destroyed) {
+      reply.removeHeader("connection");
+      raw.resume();
+    }
+    done();
+  });
   app.decorate("wholeBody", (bytesMax) => async (request, payload) => {
     const own = (request as WithHeld)[HELD];
     if (own === null) throw new TypeError("a body is read before its request was looked at");
