@@ -1,7 +1,7 @@
 /** What hostile clients need: requests that no decent client sends, and a look at what the log took. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders, request } from "node:http";
+import { Agent, type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders, request } from "node:http";
 import { join } from "node:path";
 import { signed, takeApart } from "./forge.ts";
 import { medtrace, type Started, start, temporaryFolder, token } from "./medtrace.ts";
@@ -17,11 +17,19 @@ export interface Target extends AsyncDisposable {
   post(path: string, body: string | Uint8Array | object, headers?: OutgoingHttpHeaders): Promise<Answer>;
 }
 
+/** Limits of a target that are other than the default, to be reached sooner. */
+export const BODY_BYTES_MAX: number = 4 * 1_048_576;
+export const FEEDS_MAX = 5;
+
 /** Starts one on a data folder of its own; its queries leave no events. */
-export async function startTarget(env: Readonly<Record<string, string>> = {}): Promise<Target> {
+export async function startTarget(): Promise<Target> {
   const folder = await temporaryFolder();
   const data = join(folder.path, "data");
-  const running = await start(data, { QUERY_AUDIT: "off", ...env });
+  const running = await start(data, {
+    QUERY_AUDIT: "off",
+    QUERY_FEEDS_MAX: String(FEEDS_MAX),
+    INGEST_BODY_BYTES_MAX: String(BODY_BYTES_MAX),
+  });
   const issued = await takeApart(data, await token(data, "hospital-a", "trace/events.write"));
   const tokenOf = (institution: string, scope: string) => signed(issued, { ...issued.claims, institution, scope });
   const credential = { authorization: `Bearer ${tokenOf("hospital-a", "trace/events.write")}` };
@@ -77,7 +85,8 @@ export async function send(url: string, { method = "POST", headers = {}, body = 
   const path = url.slice(origin.length) || "/";
   const { hostname: host, port } = new URL(origin);
   const given = Array.isArray(headers) ? ["host", host, ...headers] : headers;
-  const asked = request({ host, port, path, method, headers: given as OutgoingHttpHeaders, agent: false });
+  const agent = new Agent({ keepAlive: true });
+  const asked = request({ host, port, path, method, headers: given as OutgoingHttpHeaders, agent });
   const answered = once(asked, "response");
   // A service may answer and hang up before it has read everything.
   asked.on("error", () => {});
@@ -85,6 +94,7 @@ export async function send(url: string, { method = "POST", headers = {}, body = 
   const [response] = (await answered) as [IncomingMessage];
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
+  agent.destroy();
   return { status: response.statusCode ?? 0, headers: response.headers, text: Buffer.concat(chunks).toString("utf8") };
 }
 

@@ -1,26 +1,12 @@
 /** Hostile and mistaken FHIR over HTTP: each gets a clear error, and nothing of it reaches the log. */
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import {
-  auditEvent,
-  eventsTaken,
-  holdsExactly,
-  refusal,
-  send,
-  startTarget,
-  type Target,
-  withoutTrace,
-} from "./testing/hostile.ts";
+import { auditEvent, BODY_BYTES_MAX, refusal, send, type Target, withoutTrace } from "../testing/hostile.ts";
 
 const NDJSON = "application/fhir+ndjson";
-const BODY_BYTES_MAX = 1_048_576;
 
 let target: Target;
-before(async () => {
-  target = await startTarget({ INGEST_BODY_BYTES_MAX: String(BODY_BYTES_MAX) });
-});
-after(() => target[Symbol.asyncDispose]());
 
 interface Refused {
   readonly name: string;
@@ -176,41 +162,52 @@ const REFUSED: readonly Refused[] = [
   },
 ];
 
-describe("FHIR that is refused", () => {
-  for (const { name, path = "/fhir/AuditEvent", body, headers = {}, status, place } of REFUSED) {
-    test(`${name}: ${status}, with place and advice, and nothing is taken`, async () => {
-      const answer = await withoutTrace(target.running, () => target.post(path, body, headers));
-      const { diagnostics } = refusal(answer, status, place);
-      assert.doesNotMatch(diagnostics, /Practitioner\/p/, "repeats what was sent");
-    });
-  }
+/** Registers the tests of single resources. */
+export function badFhir(given: () => Target): void {
+  before(() => {
+    target = given();
+  });
 
-  test("other methods of a path that takes POST alone: 405, with Allow", async () => {
-    const { ingest } = target.running.places;
-    for (const method of ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]) {
-      for (const path of ["/fhir", "/fhir/AuditEvent", "/fhir/$ingest?x=1"]) {
-        const answer = await send(`${ingest}${path}`, { method, headers: { authorization: "Bearer x" } });
-        assert.deepEqual([answer.status, answer.headers.allow], [405, "POST"], `${method} ${path}`);
-        if (method !== "HEAD") refusal(answer, 405, "method");
-      }
+  describe("FHIR that is refused", () => {
+    for (const { name, path = "/fhir/AuditEvent", body, headers = {}, status, place } of REFUSED) {
+      test(`${name}: ${status}, with place and advice, and nothing is taken`, async () => {
+        const answer = await withoutTrace(target.running, () => target.post(path, body, headers));
+        const { diagnostics } = refusal(answer, status, place);
+        assert.doesNotMatch(diagnostics, /Practitioner\/p/, "repeats what was sent");
+      });
     }
+
+    test("other methods of a path that takes POST alone: 405, with Allow", async () => {
+      const { ingest } = target.running.places;
+      for (const method of ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]) {
+        for (const path of ["/fhir", "/fhir/AuditEvent", "/fhir/$ingest?x=1"]) {
+          const answer = await send(`${ingest}${path}`, { method, headers: { authorization: "Bearer x" } });
+          assert.deepEqual([answer.status, answer.headers.allow], [405, "POST"], `${method} ${path}`);
+          if (method !== "HEAD") refusal(answer, 405, "method");
+        }
+      }
+    });
+
+    test("paths that lead elsewhere lead nowhere", async () => {
+      const paths = [
+        "/fhir/../fhir/AuditEvent",
+        "/fhir/AuditEvent/../../..",
+        "/fhir//AuditEvent",
+        "/fhir/%2e%2e/livez",
+      ];
+      for (const path of paths) refusal(await target.post(path, auditEvent("x")), 404, "path");
+      refusal(await target.post("/fhir/%zz", auditEvent("x")), 400, "path");
+    });
   });
 
-  test("paths that lead elsewhere lead nowhere", async () => {
-    const paths = ["/fhir/../fhir/AuditEvent", "/fhir/AuditEvent/../../..", "/fhir//AuditEvent", "/fhir/%2e%2e/livez"];
-    for (const path of paths) refusal(await target.post(path, auditEvent("x")), 404, "path");
-    refusal(await target.post("/fhir/%zz", auditEvent("x")), 400, "path");
+  describe("FHIR that is odd, yet can be read", () => {
+    test("an AuditEvent that breaks its profile is taken and flagged", async () => {
+      const odd = { resourceType: "AuditEvent", type: { code: "odd" }, recorded: "2026-01-01T00:00:00Z", agent: [{}] };
+      const answer = await target.post("/fhir/AuditEvent", odd);
+      assert.equal(answer.status, 201, answer.text);
+      const { issue } = JSON.parse(answer.text) as { issue: { severity: string; diagnostics: string }[] };
+      const flags = issue.filter(({ severity }) => severity === "warning").map(({ diagnostics }) => diagnostics);
+      assert.ok(flags.includes("fhir:unidentified-agent") && flags.includes("fhir:missing-action"), `${flags}`);
+    });
   });
-});
-
-describe("FHIR that is odd, yet can be read", () => {
-  test("an AuditEvent that breaks its profile is taken and flagged", async () => {
-    const odd = { resourceType: "AuditEvent", type: { code: "odd" }, recorded: "2026-01-01T00:00:00Z", agent: [{}] };
-    const answer = await target.post("/fhir/AuditEvent", odd);
-    assert.equal(answer.status, 201, answer.text);
-    const { issue } = JSON.parse(answer.text) as { issue: { severity: string; diagnostics: string }[] };
-    const flags = issue.filter(({ severity }) => severity === "warning").map(({ diagnostics }) => diagnostics);
-    assert.ok(flags.includes("fhir:unidentified-agent") && flags.includes("fhir:missing-action"), `${flags}`);
-    await holdsExactly(target.running, await eventsTaken(target.running));
-  });
-});
+}

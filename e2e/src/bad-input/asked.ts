@@ -1,12 +1,12 @@
 /** A started query with some events of one institution's, and what is asked of it. */
 import assert from "node:assert/strict";
-import { type Answer, auditEvent, send, startTarget, type Target } from "./hostile.ts";
-import { settled } from "./medtrace.ts";
+import { type Answer, auditEvent, eventsTaken, send, type Target } from "../testing/hostile.ts";
+import { settled } from "../testing/medtrace.ts";
 
 export const READ = "trace/lineage.read";
 const EVENTS = 30;
 
-export interface Asked extends AsyncDisposable {
+export interface Asked {
   readonly target: Target;
   /** Base URL. */
   readonly query: string;
@@ -31,9 +31,8 @@ export const RECORD = "hospital-a/Observation/shared";
 /** The list of events that name the record. */
 export const LIST: string = `/v1/records/${part(RECORD)}/accesses`;
 
-/** Starts, and waits until hospital-a's events are verified: all about one record, and patient q1. */
-export async function startAsked(env: Readonly<Record<string, string>> = {}): Promise<Asked> {
-  const target = await startTarget(env);
+/** Sends hospital-a's events, and waits until hospital-a's events are verified: all about one record, and patient q1. */
+export async function startAsked(target: Target): Promise<Asked> {
   const { query } = target.running.places;
   const a = target.token("hospital-a", READ);
   const patient = { what: { reference: "Patient/q1" }, role: { code: "1" } };
@@ -41,7 +40,7 @@ export async function startAsked(env: Readonly<Record<string, string>> = {}): Pr
   const lines = Array.from({ length: EVENTS }, (_, n) => JSON.stringify(auditEvent(n, { entity })));
   const headers = { "content-type": "application/fhir+ndjson" };
   const { text } = await target.post("/fhir/$ingest", lines.join("\n"), headers);
-  await settled(target.running, a, EVENTS);
+  await settled(target.running, a, await eventsTaken(target.running));
   return {
     target,
     query,
@@ -56,7 +55,6 @@ export async function startAsked(env: Readonly<Record<string, string>> = {}): Pr
         body: body ?? "",
       });
     },
-    [Symbol.asyncDispose]: () => target[Symbol.asyncDispose](),
   };
 }
 
