@@ -53,7 +53,7 @@ export function eventDocument(event: ProjectedEvent, { seq, batch, at }: EventPl
   };
   if (recipients.length > 0) document.recipients = recipients;
   if (derivations.length > 0) Object.assign(document, derivationFields(derivations));
-  if (joins.length > 0) document.joins = joins;
+  if (joins.length > 0) document.joins = [...new Map(joins.map((pair) => [JSON.stringify(pair), pair])).values()];
   return document;
 }
 

@@ -18,9 +18,8 @@ import { reading } from "./snapshot.ts";
 /** Enough to see what happened, whatever was done to the database. */
 const FAULTS_MAX = 1_000;
 
-const STATE_FIELDS = "_id schema block hash events batches leaves duplicates incidents producers generation term".split(
-  " ",
-);
+const STATE_FIELDS =
+  "_id schema block hash events batches leaves duplicates incidents producers generation term session".split(" ");
 const BATCH_FIELDS = "_id owner batch transaction block seqEnd duplicates verified treeLength".split(" ");
 const INCIDENT_FIELDS = ["_id", "block", "kind", "batch", "detail"];
 

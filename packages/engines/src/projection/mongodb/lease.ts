@@ -11,10 +11,11 @@ import type { Collection, Db } from "mongodb";
 import { connect } from "../../mongodb/client.ts";
 import { isDuplicateKey, mongoError } from "../../mongodb/errors.ts";
 import { STATE, stateOf } from "./schema.ts";
+import { interruptApplier } from "./state.ts";
 
 /** How long a projector that died keeps others away. */
-const LEASE_MS = 8_000;
-const RENEW_MS = 2_000;
+const LEASE_MS = 6_000;
+const RENEW_MS = 1_500;
 const WHAT = "projection";
 
 interface LeaseDocument {
@@ -71,8 +72,10 @@ async function take(leases: Collection<LeaseDocument>, holder: string): Promise<
   });
 }
 
-/** From here on no holder before may apply a block; one in the middle of it ends first, or applies nothing. */
+/** From here on no holder before may apply a block; one in the middle of it applies nothing. */
 async function fenceOff(db: Db, term: number): Promise<void> {
+  const state = await stateOf(db).findOne({ _id: STATE });
+  if (state !== null) await interruptApplier(db, state);
   await stateOf(db).updateOne({ _id: STATE }, { $max: { term } });
 }
 

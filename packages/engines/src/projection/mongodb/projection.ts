@@ -184,6 +184,7 @@ export class MongodbProjection implements Projection {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    await this.#writer[Symbol.asyncDispose]();
     await this.#connection[Symbol.asyncDispose]();
   }
 

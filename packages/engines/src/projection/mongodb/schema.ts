@@ -20,6 +20,8 @@ export interface StateDocument {
   readonly generation: number;
   /** Term of the lease that applied last; 0 where none did. */
   readonly term: number;
+  /** Id of the session that applies blocks, hex; empty before the first. */
+  readonly session: string;
   /** Last block that was applied; -1 before the first. */
   readonly block: number;
   readonly hash: string;

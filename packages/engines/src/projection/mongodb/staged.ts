@@ -1,6 +1,6 @@
 /** Taking away what a block left beyond the state that was not applied to its end: its process died, or lost the lease. */
 import { randomUUID } from "node:crypto";
-import type { ClientSession, Collection, Db, Document } from "mongodb";
+import type { ClientSession, Collection, Db, Document, Filter } from "mongodb";
 import { treePartIds } from "./documents.ts";
 import { type Collections, collectionsOf, STATE, type Staged, type StateDocument } from "./schema.ts";
 import { changeState } from "./state.ts";
@@ -12,23 +12,22 @@ const SLICE = 2_000;
  * Takes it away, in transactions that each find out first whether it is still theirs to do: whoever put it there, or was
  * taking it away before, goes no further.
  */
-export async function dropStaged(db: Db, state: StateDocument, staged: Staged): Promise<void> {
+export async function dropStaged(db: Db, session: ClientSession, state: StateDocument, staged: Staged): Promise<void> {
   const at = collectionsOf(db, state.generation);
   const { generation, block } = state;
   const mine = { by: randomUUID(), pieces: 0 };
   let before: Staged = staged;
-  for (;;) {
-    let dropped = 0;
-    const filter = { _id: STATE, generation, block, staged: before } as const;
-    const dropSome = async (session: ClientSession): Promise<void> => {
+  const as = (expected: Staged): Filter<StateDocument> => ({ _id: STATE, generation, block, staged: expected });
+  for (let dropped = 1; dropped > 0; ) {
+    const next = { by: mine.by, pieces: mine.pieces++ };
+    const dropSome = async (): Promise<void> => {
       dropped = await dropSlice(at, state, session);
     };
-    const next = { by: mine.by, pieces: mine.pieces++ };
-    if (!(await changeState(db, filter, { $set: { staged: next } }, dropSome))) return;
+    const step = { before: as(before), change: { $set: { staged: next } } };
+    if (!(await changeState(db, session, step, dropSome))) return;
     before = next;
-    if (dropped === 0) break;
   }
-  await changeState(db, { _id: STATE, generation, block, staged: before }, { $unset: { staged: "" } }, async () => {});
+  await changeState(db, session, { before: as(before), change: { $unset: { staged: "" } } }, async () => {});
 }
 
 /** Drops some of it; 0 where nothing is left. */

@@ -1,6 +1,6 @@
 /** The state document, the collections and indexes of a generation, and starting again with the next. */
 import { MedtraceError } from "@medtrace/shared/errors";
-import type { ClientSession, Db, Filter, UpdateFilter } from "mongodb";
+import { type ClientSession, type Db, type Filter, type UpdateFilter, UUID } from "mongodb";
 import { isDuplicateKey } from "../../mongodb/errors.ts";
 import {
   type Collections,
@@ -16,7 +16,7 @@ import {
 const NAMESPACE_EXISTS = 48;
 const COMMIT_MS_MAX = 30_000;
 
-const NOTHING: Omit<StateDocument, "_id" | "generation" | "term"> = {
+const NOTHING: Omit<StateDocument, "_id" | "generation" | "term" | "session"> = {
   schema: SCHEMA_VERSION,
   block: -1,
   hash: "",
@@ -48,7 +48,7 @@ export async function prepare(db: Db): Promise<void> {
 async function begin(db: Db): Promise<StateDocument> {
   await makeCollections(db, 0);
   try {
-    await stateOf(db).insertOne({ _id: STATE, ...NOTHING, generation: 0, term: 0 });
+    await stateOf(db).insertOne({ _id: STATE, ...NOTHING, generation: 0, term: 0, session: "" });
   } catch (error) {
     // Another opened it at the same time.
     if (!isDuplicateKey(error)) throw error;
@@ -64,6 +64,15 @@ export async function readState(db: Db, session?: ClientSession): Promise<StateD
 }
 
 /**
+ * Ends what the session that applied last may have left open. The server keeps the transaction of a client that died for a
+ * minute, and whoever changes the state too waits for it.
+ */
+export async function interruptApplier(db: Db, { session }: StateDocument): Promise<void> {
+  if (session === "") return;
+  await db.command({ killSessions: [{ id: new UUID(session) }] });
+}
+
+/**
  * Changes the state and what it speaks of in one transaction, where the state is still as it was: whoever planned upon
  * another one, be it long ago, does nothing.
  *
@@ -72,23 +81,26 @@ export async function readState(db: Db, session?: ClientSession): Promise<StateD
  */
 export function changeState(
   db: Db,
-  before: Filter<StateDocument>,
-  change: UpdateFilter<StateDocument>,
-  work: (session: ClientSession) => Promise<void>,
+  session: ClientSession,
+  { before, change }: StateChange,
+  work: () => Promise<void>,
 ): Promise<boolean> {
-  const changeBoth = async (session: ClientSession): Promise<boolean> => {
+  const changeBoth = async (): Promise<boolean> => {
     // First, so that where another changes it too, one of both gives up before it did much.
     const { matchedCount } = await stateOf(db).updateOne(before, change, { session });
-    if (matchedCount > 0) await work(session);
+    if (matchedCount > 0) await work();
     return matchedCount > 0;
   };
-  return db.client.withSession((session) =>
-    session.withTransaction(changeBoth, {
-      readConcern: { level: "snapshot" },
-      writeConcern: { w: "majority", journal: true },
-      maxCommitTimeMS: COMMIT_MS_MAX,
-    }),
-  );
+  return session.withTransaction(changeBoth, {
+    readConcern: { level: "snapshot" },
+    writeConcern: { w: "majority", journal: true },
+    maxCommitTimeMS: COMMIT_MS_MAX,
+  });
+}
+
+export interface StateChange {
+  readonly before: Filter<StateDocument>;
+  readonly change: UpdateFilter<StateDocument>;
 }
 
 /**
@@ -96,7 +108,9 @@ export function changeState(
  * is in the middle of applying a block finds another generation, and applies nothing.
  */
 export async function reset(db: Db): Promise<void> {
-  const { generation } = await readState(db);
+  const state = await readState(db);
+  const { generation } = state;
+  await interruptApplier(db, state);
   await makeCollections(db, generation + 1);
   const next = { $set: { ...NOTHING, generation: generation + 1 }, $unset: { staged: "" } } as const;
   const { matchedCount } = await stateOf(db).updateOne({ _id: STATE, generation }, next);
