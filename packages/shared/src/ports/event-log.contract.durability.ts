@@ -82,6 +82,7 @@ async function appendUntilKilled(
 async function assertAllThere(log: EventLog, acknowledged: ReadonlyMap<string, string>): Promise<void> {
   const missing = new Set(acknowledged.keys());
   const seen = new Set<string>();
+  const partitionOfKey = new Map<number, number>();
   for (let partition = 0; partition < log.partitions; partition++) {
     const last = new Map<string, string>();
     for (const entry of await readAll(log, partition)) {
@@ -89,10 +90,13 @@ async function assertAllThere(log: EventLog, acknowledged: ReadonlyMap<string, s
       assert.equal(hex(entry.value), hex(valueUnder(id)), `${placeOf(entry)} is not whole`);
       assert.ok(!seen.has(id), `${id} is there twice`);
       seen.add(id);
-      // Five records to a call, one for each key.
-      const key = `${id.split("-")[0]} ${Number(id.split("-")[1]) % 5}`;
-      assert.ok(id > (last.get(key) ?? ""), `${id} comes after ${last.get(key)}`);
-      last.set(key, id);
+      const [run = "", number = ""] = id.split("-");
+      // Five records to a call, one for each key: whoever writes, a key goes to one partition.
+      const key = Number(number) % 5;
+      assert.equal(partitionOfKey.get(key) ?? partition, partition, `key-${key} is in two partitions`);
+      partitionOfKey.set(key, partition);
+      assert.ok(id > (last.get(`${run} ${key}`) ?? ""), `${id} comes after ${last.get(`${run} ${key}`)}`);
+      last.set(`${run} ${key}`, id);
       const promised = acknowledged.get(placeOf(entry));
       if (promised !== undefined) assert.equal(id, promised, placeOf(entry));
       missing.delete(placeOf(entry));
