@@ -14,10 +14,12 @@ const OTHER_SCHEME = /^(?!https?:)[a-z][a-z0-9+.-]*:/i;
 const LITERAL = /^(?:(.*)\/)?([A-Z][A-Za-z]{1,63})\/([^/]+?)(?:\/_history\/([^/]{1,64}))?\/?$/;
 /** The patient's own resource, whatever follows it: an operation, a search in the patient's compartment. */
 const OF_PATIENT = /^(?:(.*)\/)?Patient\/([^/]+)/i;
+const COMPARTMENT = /\/Patient\/[^/]+/gi;
 /** A search in the place of an id: a conditional reference (FHIR R4, 3.1.0.11.1), or a URL that was called. */
 const SEARCH = /^(?:.*\/)?([A-Z][A-Za-z]{1,63})(?:\/_search)?\/?$/;
 /** Parameters, of any URL, that may say who somebody is. */
-const PERSONAL = /(?:^|[&;])[^=&;]*(?:patient|subject|person|name|identifier|birth|mrn|mail|phone|address)[^=&;]*=/i;
+const PERSONAL =
+  /(?:^|[&;])[^=&;]*(?:patient|subject|person|name|identifier|birth|mrn|mail|phone|address)[^=&;]*=|Patient\//i;
 const SUBJECT_URN = /^urn:medtrace:subject:([A-Za-z0-9_-]{22})$/;
 
 const REFERENCE_CHARACTERS_MAX = 2_048;
@@ -114,8 +116,10 @@ function joined(
   { type: fallback, isPatient = false }: ReadOptions,
   own: Own,
 ): Pointed {
-  if (literal.patient !== undefined || literal.type === "Patient" || (isPatient && literal.type === undefined)) {
-    const known = literal.patient ?? { identifiers: given === undefined ? [] : [opaque(given)] };
+  if (literal.patient !== undefined || isPatientType(literal.type) || (isPatient && literal.type === undefined)) {
+    const known = literal.patient ?? {
+      identifiers: given === undefined || literal.search !== undefined ? [] : [opaque(given)],
+    };
     const all = [...known.identifiers, ...identifiers];
     return known.token === undefined && all.length === 0 ? literal : { patient: { ...known, identifiers: all } };
   }
@@ -134,12 +138,16 @@ function pointedBy(given: string, said: string | undefined, own: Own, scoped: Sc
   if (relative !== null) return pointedByRelative(relative, own);
   const token = SUBJECT_URN.exec(given)?.[1];
   if (token !== undefined) return { patient: { identifiers: [], token } };
-  if (OTHER_SCHEME.test(given)) return { type: said, id: given, names: [given] };
+  if (OTHER_SCHEME.test(given)) {
+    const isPatient = /[/:]Patient\//i.test(given);
+    return isPatient ? { patient: { identifiers: [urlIdentifier(given)] } } : { type: said, id: given, names: [given] };
+  }
   const [path, query] = parted(given);
   const isAbsolute = HTTP.test(path);
   const [, base = "", type, id, version] = LITERAL.exec(path) ?? [];
-  if (type !== undefined && id !== undefined && type !== "Patient" && query === undefined) {
-    const target = isAbsolute ? `${base}/${type}/${id}` : own(type, id);
+  if (type !== undefined && id !== undefined && !isPatientType(type) && query === undefined) {
+    // What is found in a patient's compartment is found outside of it too.
+    const target = isAbsolute ? `${base.replace(COMPARTMENT, "")}/${type}/${id}` : own(type, id);
     return { type, id: target, version, names: isAbsolute ? [target] : [target, id] };
   }
   const patient = patientOf(path, query, scoped);
@@ -152,9 +160,13 @@ function pointedBy(given: string, said: string | undefined, own: Own, scoped: Sc
 }
 
 function pointedByRelative([, type = "", id = "", version]: RegExpExecArray, own: Own): Pointed {
-  if (type === "Patient") return { patient: { identifiers: [localIdentifier(id)] } };
+  if (isPatientType(type)) return { patient: { identifiers: [localIdentifier(id)] } };
   const target = own(type, id);
   return { type, id: target, version, names: [target, id] };
+}
+
+function isPatientType(type: string | undefined): boolean {
+  return type?.length === "Patient".length && type.toLowerCase() === "patient";
 }
 
 /** Path and query of a reference, without its fragment. */
