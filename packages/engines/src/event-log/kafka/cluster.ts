@@ -1,5 +1,5 @@
 /** The brokers of a cluster, who of them leads which partition of the topic, and connections to them. */
-import { type ApiName, Link, LinkError } from "./link.ts";
+import { type ApiName, inTime, Link, LinkError } from "./link.ts";
 import type { BrokerAddress, KafkaAccess } from "./settings.ts";
 import type { WireRequest } from "./wire.ts";
 
@@ -18,7 +18,7 @@ export interface Layout {
 export interface Sending {
   /** By default the one that all share. */
   readonly lane?: Lane;
-  /** The answer must come within this. */
+  /** A connection must be there within this, and the answer within this again. */
   readonly answer_ms?: number;
 }
 
@@ -47,18 +47,28 @@ export class Lane implements Disposable {
     this.#access = access;
   }
 
-  /** The connection to a broker, opened where there is none. */
-  async to(address: BrokerAddress): Promise<Link> {
+  /** The connection to a broker, opened where there is none; waited for no longer than is said. */
+  async to(address: BrokerAddress, wait_ms: number = ANSWER_MS_MAX): Promise<Link> {
     const key = `${address.host}:${address.port}`;
+    const late = (): Error => new LinkError(`Kafka at ${key} did not open a connection in ${wait_ms} ms`);
     const before = this.#links.get(key);
-    const link = await before?.catch(() => undefined);
-    if (link?.usable) return link;
-    const now = this.#links.get(key);
-    if (now !== undefined && now !== before) return now;
+    if (before !== undefined) {
+      const link = await inTime(
+        before.catch(() => undefined),
+        wait_ms,
+        late,
+      );
+      if (link?.usable) return link;
+    }
+    if (this.#links.get(key) === before) this.#open(key, address);
+    return inTime(this.#links.get(key) as Promise<Link>, wait_ms, late);
+  }
+
+  #open(key: string, address: BrokerAddress): void {
     if (this.#closing.signal.aborted) throw new LinkError("the event log is closed");
     const opening = Link.open(address, this.#access, this.#closing.signal);
+    opening.catch(() => undefined);
     this.#links.set(key, opening);
-    return opening;
   }
 
   /** Ends every connection at once. */
@@ -158,11 +168,11 @@ export class Cluster implements Disposable {
   }
 
   /** Any broker that answers, whatever the topic. */
-  async anyone(lane: Lane = this.#main): Promise<Link> {
+  async anyone({ lane = this.#main, answer_ms }: Sending = {}): Promise<Link> {
     let failure: unknown;
     for (const address of [...(this.#layout?.nodes.values() ?? []), ...this.#bootstrap]) {
       try {
-        return await lane.to(address);
+        return await lane.to(address, answer_ms);
       } catch (error) {
         failure = error;
       }
@@ -171,10 +181,10 @@ export class Cluster implements Disposable {
   }
 
   /** The connection to a broker by its id. */
-  node(node: number, lane: Lane | undefined = this.#main): Promise<Link> {
+  node(node: number, { lane = this.#main, answer_ms }: Sending = {}): Promise<Link> {
     const address = this.layout.nodes.get(node);
     if (address === undefined) return Promise.reject(new LinkError(`Kafka names no broker ${node}`));
-    return lane.to(address);
+    return lane.to(address, answer_ms);
   }
 
   /** Sends to a broker, by its id, a request that kafkajs encodes. */
@@ -183,8 +193,8 @@ export class Cluster implements Disposable {
   }
 
   /** Sends to a broker, by its id, a request in bytes. */
-  async send<T>(node: number, request: WireRequest<T>, { lane, answer_ms = ANSWER_MS_MAX }: Sending = {}): Promise<T> {
-    return (await this.node(node, lane)).send(request, answer_ms);
+  async send<T>(node: number, request: WireRequest<T>, sending: Sending = {}): Promise<T> {
+    return (await this.node(node, sending)).send(request, sending.answer_ms ?? ANSWER_MS_MAX);
   }
 
   /** Ends every connection at once. */

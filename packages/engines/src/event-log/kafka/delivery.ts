@@ -31,6 +31,11 @@ export type Outcomes = ReadonlyMap<number, number | Error>;
 
 type Records = ReadonlyMap<number, readonly OutgoingRecord[]>;
 
+interface Producer {
+  readonly id: bigint;
+  readonly epoch: number;
+}
+
 interface Send {
   readonly node: number;
   readonly partitions: readonly number[];
@@ -41,7 +46,7 @@ interface Send {
 export class Delivery {
   readonly #cluster: Cluster;
   readonly #signal: AbortSignal;
-  #producer: { readonly id: bigint; readonly epoch: number } | undefined;
+  #producer: Producer | undefined;
   readonly #sequences = new Map<number, number>();
 
   constructor(cluster: Cluster, signal: AbortSignal) {
@@ -87,7 +92,8 @@ export class Delivery {
     };
     const left = [...records.keys()].filter((partition) => !outcomes.has(partition));
     try {
-      await this.#encode(records, left, batches);
+      this.#producer ??= await this.#introduce(answer_ms);
+      this.#encode(records, left, batches, this.#producer);
       const groups = [...this.#cluster.byLeader(left)];
       const sendTo = ([node, partitions]: [number, number[]]): Promise<void> =>
         this.#send({ node, partitions, batches, answer_ms }, settle);
@@ -121,9 +127,7 @@ export class Delivery {
     }
   }
 
-  async #encode(records: Records, partitions: readonly number[], batches: Map<number, Buffer>): Promise<void> {
-    this.#producer ??= await this.#introduce();
-    const producer = this.#producer;
+  #encode(records: Records, partitions: readonly number[], batches: Map<number, Buffer>, producer: Producer): void {
     for (const partition of partitions) {
       if (batches.has(partition)) continue;
       const sequence = this.#sequences.get(partition) ?? 0;
@@ -132,9 +136,9 @@ export class Delivery {
   }
 
   /** A producer id, from any broker. */
-  async #introduce(): Promise<{ readonly id: bigint; readonly epoch: number }> {
-    const link = await this.#cluster.anyone();
-    const answer = await link.call("InitProducerId", { transactionTimeout: REPLICATED_MS_MAX }, REPLICATED_MS_MAX);
+  async #introduce(answer_ms: number): Promise<Producer> {
+    const link = await this.#cluster.anyone({ answer_ms });
+    const answer = await link.call("InitProducerId", { transactionTimeout: REPLICATED_MS_MAX }, answer_ms);
     const { producerId, producerEpoch } = answer as { readonly producerId: string; readonly producerEpoch: number };
     return { id: BigInt(producerId), epoch: producerEpoch };
   }

@@ -90,6 +90,19 @@ export class LinkError extends Error {
   readonly retriable = true;
 }
 
+/** The outcome of `work`, or the error that `late` gives where there is none in time. */
+export async function inTime<T>(work: Promise<T>, timeout_ms: number, late: () => Error): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late()), timeout_ms);
+  });
+  try {
+    return await Promise.race([work, over]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** A connection that is open, and authenticated where that is wanted. Once it failed, it is of no use any more. */
 export class Link {
   readonly #broker: TheirBroker;
@@ -163,19 +176,11 @@ export class Link {
   }
 
   /** A link that is too slow is ended: nothing that it was asked may happen to come later. */
-  async #within<T>(timeout_ms: number, what: string, work: Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        reject(this.#failure(`did not answer ${what} in ${timeout_ms} ms`));
-        this.end();
-      }, timeout_ms);
+  #within<T>(timeout_ms: number, what: string, work: Promise<T>): Promise<T> {
+    return inTime(work, timeout_ms, () => {
+      this.end();
+      return this.#failure(`did not answer ${what} in ${timeout_ms} ms`);
     });
-    try {
-      return await Promise.race([work, late]);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 
   #failure(what: string): LinkError {

@@ -187,7 +187,7 @@ export class Member {
   /** The connection to the group's coordinator. */
   async #link(): Promise<Link> {
     if (this.#coordinator === undefined) {
-      const anyone = await this.#options.cluster.anyone(this.#lane);
+      const anyone = await this.#options.cluster.anyone({ lane: this.#lane });
       const wanted = { groupId: this.#options.group, coordinatorType: GROUP_COORDINATOR };
       const answer = await anyone.call("GroupCoordinator", wanted, HEARTBEAT_ANSWER_MS);
       this.#coordinator = (

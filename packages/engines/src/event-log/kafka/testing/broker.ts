@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { Proxy } from "./proxy.ts";
+import { BrokerProxy } from "./proxy.ts";
 
 const START_MS_MAX = 60_000;
 const run = promisify(execFile);
@@ -22,13 +22,13 @@ export async function kafkaJars(): Promise<string | undefined> {
 }
 
 export class OwnBroker implements AsyncDisposable {
-  readonly proxy: Proxy;
+  readonly proxy: BrokerProxy;
   readonly #jars: string;
   readonly #folder: string;
   readonly #port: number;
   #process: ChildProcess | undefined;
 
-  private constructor(jars: string, folder: string, port: number, proxy: Proxy) {
+  private constructor(jars: string, folder: string, port: number, proxy: BrokerProxy) {
     this.#jars = jars;
     this.#folder = folder;
     this.#port = port;
@@ -39,7 +39,7 @@ export class OwnBroker implements AsyncDisposable {
   static async start(jars: string): Promise<OwnBroker> {
     const folder = await mkdtemp(join(tmpdir(), "medtrace-kafka-"));
     const [port, controllerPort] = [await freePort(), await freePort()];
-    const proxy = await Proxy.listen(() => port);
+    const proxy = await BrokerProxy.listen(() => port);
     const broker = new OwnBroker(jars, folder, port, proxy);
     try {
       await writeFile(broker.#settings, properties(port, controllerPort, proxy.port, broker.data));

@@ -13,7 +13,7 @@ interface Seen {
   producingMax: number;
 }
 
-export class Proxy implements AsyncDisposable {
+export class BrokerProxy implements AsyncDisposable {
   readonly port: number;
   readonly #server: Server;
   readonly #target: () => number;
@@ -32,12 +32,12 @@ export class Proxy implements AsyncDisposable {
   }
 
   /** Listens on a free port. @param target the broker's port, asked at every connection. */
-  static async listen(target: () => number): Promise<Proxy> {
+  static async listen(target: () => number): Promise<BrokerProxy> {
     const server = createServer();
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as { readonly port: number };
-    return new Proxy(server, port, target);
+    return new BrokerProxy(server, port, target);
   }
 
   /** How many requests of a kind were sent on. */
