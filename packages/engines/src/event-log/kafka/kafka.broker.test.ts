@@ -6,11 +6,12 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { hasCode } from "@medtrace/shared/errors";
-import type { EventLog, LogPosition, LogRecord } from "@medtrace/shared/ports/event-log";
-import { content, placeOf, readAll } from "@medtrace/shared/ports/event-log.contract.kit";
+import type { LogPosition } from "@medtrace/shared/ports/event-log";
+import { content, placeOf } from "@medtrace/shared/ports/event-log.contract.kit";
 import { realEngine } from "../../testing/real-engines.ts";
 import { openKafkaEventLog } from "./event-log.ts";
-import { kafkaJars, OwnBroker } from "./testing/broker.ts";
+import { kafkaJars, type OwnBroker, startBrokers, urlOn } from "./testing/broker.ts";
+import { follow, Load } from "./testing/load.ts";
 import { FETCH, PRODUCE } from "./testing/proxy.ts";
 import { someTopic } from "./testing/topics.ts";
 
@@ -24,12 +25,12 @@ if (jars !== undefined) {
   describe("a log on a broker that fails", () => {
     let broker: OwnBroker;
     before(async () => {
-      broker = await OwnBroker.start(jars);
+      [broker] = (await startBrokers(jars, 1)) as [OwnBroker];
     });
     after(() => broker[Symbol.asyncDispose]());
 
     it("sends one batch at a time, shared by many calls", async () => {
-      await using log = await openKafkaEventLog({ url: broker.url(someTopic()) });
+      await using log = await openKafkaEventLog({ url: urlOn([broker], someTopic()) });
       const before = broker.proxy.count(PRODUCE);
       const load = new Load(log);
       await load.run(40, 25);
@@ -41,7 +42,7 @@ if (jars !== undefined) {
     });
 
     it("serves many small reads of neighbouring records from few fetches", async () => {
-      await using log = await openKafkaEventLog({ url: broker.url(someTopic()) });
+      await using log = await openKafkaEventLog({ url: urlOn([broker], someTopic()) });
       await log.append(Array.from({ length: 3_000 }, (_, i) => ({ key: `key-${i}`, value: randomBytes(300) })));
       const before = broker.proxy.count(FETCH);
       let count = 0;
@@ -59,7 +60,7 @@ if (jars !== undefined) {
     });
 
     it("asks the broker but twice a second while it waits for nothing", async () => {
-      await using log = await openKafkaEventLog({ url: broker.url(someTopic()) });
+      await using log = await openKafkaEventLog({ url: urlOn([broker], someTopic()) });
       const before = broker.proxy.count(FETCH);
       const abort = new AbortController();
       const waits = Array.from({ length: 50 }, (_, i) => log.waitPast(i % 3, 1_000, 1_200, abort.signal));
@@ -68,7 +69,7 @@ if (jars !== undefined) {
     });
 
     it("keeps every record once, where answers are lost on their way", async () => {
-      await using log = await openKafkaEventLog({ url: broker.url(someTopic()) });
+      await using log = await openKafkaEventLog({ url: urlOn([broker], someTopic()) });
       const load = new Load(log);
       const cutting = (async () => {
         for (let cut = 0; cut < 8; cut++) {
@@ -85,7 +86,7 @@ if (jars !== undefined) {
     });
 
     it("refuses in time where no answer comes, and loses nothing that it acknowledges afterwards", async () => {
-      await using log = await openKafkaEventLog({ url: broker.url(someTopic()), tries_ms: PATIENCE_MS });
+      await using log = await openKafkaEventLog({ url: urlOn([broker], someTopic()), tries_ms: PATIENCE_MS });
       const acknowledged: [LogPosition, string][] = [];
       const append = async (text: string): Promise<void> => {
         const [position] = await log.append([{ key: ONE_KEY, value: Buffer.from(text) }]);
@@ -106,7 +107,7 @@ if (jars !== undefined) {
     });
 
     it("says BUSY before memory grows while no answer comes, and can be closed then", async () => {
-      const options = { url: broker.url(someTopic()), backlogBytesMax: 100_000, tries_ms: PATIENCE_MS };
+      const options = { url: urlOn([broker], someTopic()), backlogBytesMax: 100_000, tries_ms: PATIENCE_MS };
       await using log = await openKafkaEventLog(options);
       broker.proxy.silent = true;
       try {
@@ -127,7 +128,7 @@ if (jars !== undefined) {
     });
 
     it("keeps what it acknowledged through kill -9 of the broker under load, again and again", async () => {
-      const url = broker.url(someTopic());
+      const url = urlOn([broker], someTopic());
       await using log = await openKafkaEventLog({ url });
       await using other = await openKafkaEventLog({ url });
       const abort = new AbortController();
@@ -151,7 +152,7 @@ if (jars !== undefined) {
     });
 
     it("refuses a batch that was changed at rest, by partition and offset, and gives what is before it", async () => {
-      const url = broker.url(someTopic(), "partitions=2");
+      const url = urlOn([broker], someTopic(), "partitions=2");
       await using log = await openKafkaEventLog({ url });
       const positions: LogPosition[] = [];
       for (let i = 0; i < 5; i++) {
@@ -174,76 +175,6 @@ if (jars !== undefined) {
       assert.ok(faults[0]?.includes(`partition ${partition}, offset ${offset}`), faults[0]);
     });
   });
-}
-
-/** Appends from many callers, and what was acknowledged of it. */
-class Load {
-  /** Values in hex, by place. */
-  readonly acknowledged = new Map<string, string>();
-  refused = 0;
-  readonly #log: EventLog;
-  #made = 0;
-
-  constructor(log: EventLog) {
-    this.#log = log;
-  }
-
-  /** So many callers append so many times, a few records each. */
-  async run(callers: number, times: number): Promise<void> {
-    await Promise.all(Array.from({ length: callers }, () => this.#append(times)));
-  }
-
-  async #append(times: number): Promise<void> {
-    for (let time = 0; time < times; time++) {
-      const records: LogRecord[] = Array.from({ length: 3 }, () => {
-        const made = this.#made++;
-        return { key: `key-${made % 50}`, value: Buffer.from(`record ${made} ${"x".repeat(made % 700)}`) };
-      });
-      try {
-        const positions = await this.#log.append(records);
-        positions.forEach((position, i) => {
-          const place = placeOf(position);
-          assert.ok(!this.acknowledged.has(place), `${place} was given twice`);
-          this.acknowledged.set(place, Buffer.from(records[i]?.value ?? []).toString("hex"));
-        });
-      } catch (error) {
-        assert.ok(hasCode(error, "STORAGE_FAILED", "BUSY"), String(error));
-        this.refused++;
-      }
-    }
-  }
-
-  /** Everything that was acknowledged is at its place. */
-  async assertHeld(): Promise<void> {
-    const held = await content(this.#log);
-    for (const [place, value] of this.acknowledged) assert.equal(held.get(place), value, place);
-  }
-}
-
-/** Reads whatever is assigned, as it comes; the places of what was read. */
-function follow(log: EventLog, signal: AbortSignal): { readonly places: Set<string>; readonly over: Promise<unknown> } {
-  const places = new Set<string>();
-  const read = async (partition: number, stop: AbortSignal): Promise<void> => {
-    for (let from = 0; !stop.aborted; ) {
-      const some = await readAll(log, partition, from).catch(() => []);
-      for (const entry of some) places.add(placeOf(entry));
-      from = (some.at(-1)?.offset ?? from - 1) + 1;
-      await log.waitPast(partition, from, 1_000, stop);
-    }
-  };
-  const work = async (): Promise<void> => {
-    let stop = new AbortController();
-    let reading: Promise<unknown> = Promise.resolve();
-    for await (const partitions of log.assignments("followers", signal)) {
-      stop.abort();
-      await reading;
-      stop = new AbortController();
-      const own = AbortSignal.any([stop.signal, signal]);
-      reading = Promise.all(partitions.map((partition) => read(partition, own)));
-    }
-    await reading;
-  };
-  return { places, over: work() };
 }
 
 /** Changes one byte of a text in a partition's segment. */

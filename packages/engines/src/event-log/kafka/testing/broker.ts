@@ -1,10 +1,10 @@
 /** A Kafka broker of a test's own, on ports of its own, that can be killed and started again. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+import { mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,6 +12,8 @@ import { promisify } from "node:util";
 import { BrokerProxy } from "./proxy.ts";
 
 const START_MS_MAX = 60_000;
+const PORT_MIN = 20_000;
+const PORT_MAX = 30_000;
 const run = promisify(execFile);
 
 /** Where `infra/native/up.sh` keeps Kafka's jars; undefined where it never ran. */
@@ -21,67 +23,86 @@ export async function kafkaJars(): Promise<string | undefined> {
   return existsSync(join(stdout, "complete")) ? stdout : undefined;
 }
 
+/** Starts a cluster of brokers that clients reach through a proxy each. */
+export async function startBrokers(jars: string, count: number): Promise<OwnBroker[]> {
+  const id = randomBytes(16).toString("base64url");
+  const ports = await freePorts(3 * count);
+  const controllers = ports.slice(2 * count);
+  const brokers = await Promise.all(
+    controllers.map(async (_, i) => {
+      const folder = await mkdtemp(join(tmpdir(), "medtrace-kafka-"));
+      const [port, brokerPort] = [ports[i], ports[count + i]] as [number, number];
+      const proxy = await BrokerProxy.listen(() => port);
+      return new OwnBroker({ jars, folder, node: i + 1, port, brokerPort, proxy, controllers });
+    }),
+  );
+  try {
+    await Promise.all(brokers.map((broker) => broker.format(id)));
+    await Promise.all(brokers.map((broker) => broker.start()));
+    return brokers;
+  } catch (error) {
+    await Promise.all(brokers.map((broker) => broker[Symbol.asyncDispose]()));
+    throw error;
+  }
+}
+
+/** The URL of a topic on these brokers, through their proxies. */
+export function urlOn(brokers: readonly OwnBroker[], topic: string, query = "partitions=3"): string {
+  return `kafka://${brokers.map(({ proxy }) => `127.0.0.1:${proxy.port}`).join()}/${topic}?${query}`;
+}
+
+interface OwnBrokerOptions {
+  readonly jars: string;
+  readonly folder: string;
+  readonly node: number;
+  readonly port: number;
+  /** Where other brokers reach it. */
+  readonly brokerPort: number;
+  readonly proxy: BrokerProxy;
+  /** Ports of every node's controller, in the order of the nodes. */
+  readonly controllers: readonly number[];
+}
+
 export class OwnBroker implements AsyncDisposable {
   readonly proxy: BrokerProxy;
-  readonly #jars: string;
-  readonly #folder: string;
-  readonly #port: number;
+  readonly #options: OwnBrokerOptions;
   #process: ChildProcess | undefined;
 
-  private constructor(jars: string, folder: string, port: number, proxy: BrokerProxy) {
-    this.#jars = jars;
-    this.#folder = folder;
-    this.#port = port;
-    this.proxy = proxy;
-  }
-
-  /** Starts a broker that clients reach through a proxy. */
-  static async start(jars: string): Promise<OwnBroker> {
-    const folder = await mkdtemp(join(tmpdir(), "medtrace-kafka-"));
-    const [port, controllerPort] = [await freePort(), await freePort()];
-    const proxy = await BrokerProxy.listen(() => port);
-    const broker = new OwnBroker(jars, folder, port, proxy);
-    try {
-      await writeFile(broker.#settings, properties(port, controllerPort, proxy.port, broker.data));
-      const id = randomBytes(16).toString("base64url");
-      const format = ["-cp", `${jars}/*`, "kafka.tools.StorageTool", "format", "-t", id, "-c", broker.#settings];
-      await run("java", format);
-      await broker.start();
-      return broker;
-    } catch (error) {
-      await broker[Symbol.asyncDispose]();
-      throw error;
-    }
+  constructor(options: OwnBrokerOptions) {
+    this.#options = options;
+    this.proxy = options.proxy;
   }
 
   /** The folder of its segments. */
   get data(): string {
-    return join(this.#folder, "data");
+    return join(this.#options.folder, "data");
   }
 
   get #settings(): string {
-    return join(this.#folder, "kafka.properties");
+    return join(this.#options.folder, "kafka.properties");
   }
 
-  /** The URL of a topic, through the proxy. */
-  url(topic: string, query = "partitions=3"): string {
-    return `kafka://127.0.0.1:${this.proxy.port}/${topic}?${query}`;
+  get #output(): string {
+    return join(this.#options.folder, "kafka.log");
+  }
+
+  /** Makes its folders, for the cluster of this id. */
+  async format(cluster: string): Promise<void> {
+    await writeFile(this.#settings, properties(this.#options, this.data));
+    const { jars } = this.#options;
+    await run("java", ["-cp", `${jars}/*`, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", this.#settings]);
   }
 
   async start(): Promise<void> {
-    const args = [
-      "-Xms128m",
-      "-Xmx256m",
-      "-XX:TieredStopAtLevel=1",
-      "-cp",
-      `${this.#jars}/*`,
-      "kafka.Kafka",
-      this.#settings,
-    ];
-    this.#process = spawn("java", args, { stdio: "ignore" });
+    const { jars, port } = this.#options;
+    const args = ["-Xms128m", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", `${jars}/*`, "kafka.Kafka", this.#settings];
+    await using output = await open(this.#output, "w");
+    this.#process = spawn("java", args, { stdio: ["ignore", output.fd, output.fd] });
     for (const until = performance.now() + START_MS_MAX; performance.now() < until; await sleep(100)) {
-      if (this.#process.exitCode !== null) throw new Error(`Kafka ended with ${this.#process.exitCode}`);
-      if (await answers(this.#port)) return;
+      if (this.#process.exitCode !== null) {
+        throw new Error(`Kafka ended with ${this.#process.exitCode}: ${await readFile(this.#output, "utf8")}`);
+      }
+      if (await answers(port)) return;
     }
     throw new Error("Kafka did not start");
   }
@@ -99,36 +120,42 @@ export class OwnBroker implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
     await this.proxy[Symbol.asyncDispose]();
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.#options.folder, { recursive: true, force: true });
   }
 }
 
-function properties(port: number, controllerPort: number, advertisedPort: number, data: string): string {
+function properties({ node, port, brokerPort, proxy, controllers }: OwnBrokerOptions, data: string): string {
+  const replicas = Math.min(3, controllers.length);
   return Object.entries({
     "process.roles": "broker,controller",
-    "node.id": "1",
-    "controller.quorum.voters": `1@127.0.0.1:${controllerPort}`,
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    "advertised.listeners": `PLAINTEXT://127.0.0.1:${advertisedPort}`,
+    "node.id": node,
+    "controller.quorum.voters": controllers.map((at, i) => `${i + 1}@127.0.0.1:${at}`).join(),
+    // Brokers reach each other directly, clients through the proxy.
+    "listener.security.protocol.map": "CLIENTS:PLAINTEXT,BROKERS:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    listeners: `CLIENTS://127.0.0.1:${port},BROKERS://127.0.0.1:${brokerPort},CONTROLLER://127.0.0.1:${controllers[node - 1]}`,
+    "advertised.listeners": `CLIENTS://127.0.0.1:${proxy.port},BROKERS://127.0.0.1:${brokerPort}`,
+    "inter.broker.listener.name": "BROKERS",
     "controller.listener.names": "CONTROLLER",
     "log.dirs": data,
-    "offsets.topic.replication.factor": "1",
-    "offsets.topic.num.partitions": "1",
-    "group.initial.rebalance.delay.ms": "0",
-    "auto.create.topics.enable": "false",
+    "broker.session.timeout.ms": 3_000,
+    "broker.heartbeat.interval.ms": 500,
+    "offsets.topic.replication.factor": replicas,
+    "offsets.topic.num.partitions": 1,
+    "group.initial.rebalance.delay.ms": 0,
+    "auto.create.topics.enable": false,
   })
     .map(([name, value]) => `${name}=${value}\n`)
     .join("");
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { readonly port: number };
-  server.close();
-  await once(server, "close");
-  return port;
+/** Free ports below those that systems give to outgoing connections, which could take them before a broker does. */
+async function freePorts(count: number): Promise<number[]> {
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = randomInt(PORT_MIN, PORT_MAX);
+    if (!(await answers(port))) ports.add(port);
+  }
+  return [...ports];
 }
 
 /** Whether something listens there. */
