@@ -104,16 +104,20 @@ install_chaincode() {
     -o 127.0.0.1:17051 --tls --cafile "$orderer_ca" "${peers[@]}"
 }
 
+# Each organisation's client under its MSP id, as the ledger engine looks for it.
 write_env() {
-  local home=$crypto/peerOrganizations/hospital-a.medtrace
+  local name msp domain rest
+  mkdir -p "$run/identities"
+  while read -r name msp domain rest; do
+    ln -sfn "$crypto/peerOrganizations/$domain/users/User1@$domain/msp" "$run/identities/$msp"
+  done <<<"$organisations"
+  cat "$crypto"/peerOrganizations/*/tlsca/*.pem >"$run/tls-cas.pem"
   cat >"$env_file" <<EOF
 export LEDGER_URL="fabric://127.0.0.1:17151,127.0.0.1:17251,127.0.0.1:17351/$channel/$chaincode"
-export FABRIC_MSP_ID="HospitalAMSP"
-export FABRIC_IDENTITY="$home/users/User1@hospital-a.medtrace/msp"
+export LEDGER_OWNER="HospitalAMSP"
+export FABRIC_IDENTITIES="$run/identities"
 export FABRIC_TLS_CA="$run/tls-cas.pem"
-export FABRIC_CRYPTO="$crypto"
 EOF
-  cat "$crypto"/peerOrganizations/*/tlsca/*.pem >"$run/tls-cas.pem"
 }
 
 identities
