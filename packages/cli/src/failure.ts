@@ -32,22 +32,35 @@ export function asFailure(error: unknown): Failure {
   if (error instanceof MedtraceError) {
     return new Failure(error.message, { at: error.at, hint: error.hint, cause: error });
   }
-  const { code, path, message } =
-    error instanceof Error ? (error as NodeJS.ErrnoException) : { message: String(error) };
-  if (typeof code === "string" && FILE_FAULTS[code] !== undefined) {
-    return new Failure(FILE_FAULTS[code], { at: path, cause: error });
-  }
+  const { path, message } = error instanceof Error ? (error as NodeJS.ErrnoException) : { message: String(error) };
+  const fault = fileFault(error);
+  if (fault !== undefined) return new Failure(fault, { at: path, cause: error });
   return new Failure(message, { hint: "run again with --debug for where it comes from", cause: error });
+}
+
+/** What is wrong with a file, where the error is of a file. */
+export function fileFault(error: unknown): string | undefined {
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  return code !== undefined && Object.hasOwn(FILE_FAULTS, code) ? FILE_FAULTS[code] : undefined;
 }
 
 const FILE_FAULTS: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file or folder",
   EACCES: "the file may not be read or written",
   EISDIR: "this is a folder, where a file is wanted",
+  ELOOP: "the links lead round in a circle",
+  ENAMETOOLONG: "the name is too long",
   ENOSPC: "the disk is full",
 };
 
+/** Text that steers no terminal: file names, and what services say of them, may hold anything. */
+export function printable(text: string): string {
+  return text.replace(/[^\P{C}]|[\p{Zl}\p{Zp}]/gu, (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
 /** One line for people: `medtrace: what (where) — what to do`. */
 export function failureText({ message, at, hint }: Failure): string {
-  return `medtrace: ${message}${at === undefined ? "" : ` (${at})`}${hint === undefined ? "" : ` — ${hint}`}`;
+  return printable(
+    `medtrace: ${message}${at === undefined ? "" : ` (${at})`}${hint === undefined ? "" : ` — ${hint}`}`,
+  );
 }

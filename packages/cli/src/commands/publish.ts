@@ -51,7 +51,12 @@ export const addPublish: AddCommand = (program, cli) => {
         const sender = createSender({ ingest, token: () => tokens.token(options.institution), retry_s, signal });
         const files = await filesOf(paths);
         if (files.length === 0) throw new Failure("there are no files here", { at: paths.join(", ") });
-        const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size));
+        const sizeOf = (file: string) =>
+          stat(file).then(
+            ({ size }) => size,
+            () => 0,
+          );
+        const sizes = await Promise.all(files.map(sizeOf));
         const total = sizes.reduce((sum, size) => sum + size, 0);
         const bar = createBar(cli, options.json !== true);
         const totals: Totals = { files: 0, accepted: 0, flagged: 0, duplicate: 0, refused: 0 };

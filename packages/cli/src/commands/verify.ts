@@ -1,10 +1,10 @@
 /** `medtrace verify`: checks an evidence file offline. */
-import { readFile, stat } from "node:fs/promises";
+import { createReadStream } from "node:fs";
 import { FILE_BYTES_MAX } from "@medtrace/verifier/evidence";
 import { exitCode, reportText } from "@medtrace/verifier/report";
 import { verifyEvidence } from "@medtrace/verifier/verify";
 import { type AddCommand, type CommonOptions, describe, ending } from "../cli.ts";
-import { Failure } from "../failure.ts";
+import { Failure, fileFault } from "../failure.ts";
 
 interface Options extends CommonOptions {
   readonly trust: readonly string[];
@@ -59,8 +59,19 @@ async function keysOf(keyOrFile: string): Promise<readonly string[]> {
   return keys;
 }
 
+/** The whole file, whatever it is: of a device, or a pipe, the size is known only once it has ended. */
 async function readAtMost(path: string, bytesMax: number): Promise<Buffer> {
-  const { size } = await stat(path);
-  if (size > bytesMax) throw new Failure(`the file is larger than ${bytesMax} bytes`, { at: path });
-  return await readFile(path);
+  const parts: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const part of createReadStream(path, { end: bytesMax })) {
+      parts.push(part as Buffer);
+      length += (part as Buffer).length;
+    }
+  } catch (cause) {
+    const fault = fileFault(cause);
+    throw fault === undefined ? cause : new Failure(fault, { at: path, cause });
+  }
+  if (length > bytesMax) throw new Failure(`the file is larger than ${bytesMax} bytes`, { at: path });
+  return Buffer.concat(parts);
 }

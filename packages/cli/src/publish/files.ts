@@ -5,7 +5,8 @@ import { Failure } from "../failure.ts";
 
 /**
  * Every file of these paths, once, folders walked through in the order of names; hidden files and folders inside them
- * are left out. Links are followed, though never round in a circle.
+ * are left out, and what is no file, such as a pipe. Links are followed, though never round in a circle; one that leads
+ * nowhere counts as a file, which cannot be read.
  *
  * @throws Failure at the first path that does not exist, before any folder is walked through.
  */
@@ -23,6 +24,8 @@ export async function filesOf(paths: readonly string[]): Promise<readonly string
 
 async function* walk(path: string, seen: Set<string>): AsyncGenerator<string> {
   const real = await realpath(path).catch(() => undefined);
+  // Whoever reads it will be told why it cannot be read.
+  if (real === undefined) yield path;
   if (real === undefined || seen.has(real)) return;
   seen.add(real);
   const found = await stat(real);

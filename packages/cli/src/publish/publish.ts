@@ -1,5 +1,6 @@
 /** Publishes files: each is sniffed, cut into requests, sent, and reported. */
 import { stat } from "node:fs/promises";
+import { fileFault } from "../failure.ts";
 import { refusedWhole, type Told } from "./outcome.ts";
 import { hl7Pieces, ndjsonPieces, type Piece } from "./pieces.ts";
 import { addTold, emptyReport, type FileReport } from "./report.ts";
@@ -15,7 +16,18 @@ export async function* publishFiles(
   sender: Sender,
   progress: Progress,
 ): AsyncGenerator<FileReport> {
-  for (const file of files) yield await publishFile(file, sender, progress);
+  for (const file of files) {
+    yield await publishFile(file, sender, progress).catch((error: unknown) => unreadable(file, error));
+  }
+}
+
+/** The report of a file that cannot be read: the others are published all the same. */
+function unreadable(file: string, error: unknown): FileReport {
+  const message = fileFault(error);
+  if (message === undefined) throw error;
+  const report = emptyReport(file, "unknown");
+  addTold(report, refusedWhole({ code: "INPUT_MALFORMED", message, hint: "mend it, then publish again" }));
+  return report;
 }
 
 async function publishFile(file: string, sender: Sender, progress: Progress): Promise<FileReport> {

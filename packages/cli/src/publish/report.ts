@@ -1,4 +1,6 @@
 /** What publishing a file came to, for people and as JSON. */
+
+import { printable } from "../failure.ts";
 import type { Problem } from "../http.ts";
 import type { Told } from "./outcome.ts";
 
@@ -73,7 +75,7 @@ export function reportText(report: FileReport): string {
   for (const note of report.notes) lines.push(`    note: ${problemText(note)}`);
   const flags = Object.entries(report.flags).sort(([a], [b]) => (a < b ? -1 : 1));
   if (flags.length > 0) lines.push(`    flagged ${flags.map(([flag, count]) => `${flag} (${count})`).join(", ")}`);
-  return `${lines.join("\n")}\n`;
+  return `${lines.map(printable).join("\n")}\n`;
 }
 
 export function totalsText(totals: Totals): string {

@@ -1,4 +1,5 @@
 /** Lineage and accesses of a record as text for a terminal. */
+import { printable } from "../failure.ts";
 import type { AccessesAnswer, Edge, LineageAnswer, ServedEvent } from "./answers.ts";
 
 const ID_SHOWN = 12;
@@ -82,6 +83,6 @@ function whoOf({ agents, institution }: ServedEvent): string {
 
 /** Ids come from outside: invisible and control characters are spelt out, so that none can steer a terminal. */
 function shown(text: string): string {
-  const visible = text.replace(/[^\P{C}]|[\p{Zl}\p{Zp}]/gu, (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`);
+  const visible = printable(text);
   return visible.length <= NAME_CHARACTERS_MAX ? visible : `${visible.slice(0, NAME_CHARACTERS_MAX)}…`;
 }
