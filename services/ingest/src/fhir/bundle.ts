@@ -1,10 +1,9 @@
 /** Bundles of AuditEvents and Provenances (hl7.org/fhir/R4/bundle.html). */
 import { MedtraceError } from "@medtrace/shared/errors";
 import type { Draft, MappingContext } from "../normalise/draft.ts";
+import { mapInTurns } from "../turns.ts";
 import { child, children, type Element, element, invalid, text } from "./element.ts";
 import { draftOfResource } from "./resource.ts";
-
-export const ENTRIES_MAX = 10_000;
 
 /** `collection` has no requests, yet is how archives hand over sets of events: its entries are taken one by one. */
 const TAKEN: readonly string[] = ["batch", "transaction", "collection"];
@@ -18,18 +17,33 @@ export interface BundleDrafts {
 /**
  * The drafts of a Bundle's entries. References to other entries by fullUrl (`urn:uuid:`) are read as what they stand for.
  *
- * @throws MedtraceError INPUT_INVALID for a Bundle of another type, or over ENTRIES_MAX entries.
+ * @throws MedtraceError INPUT_INVALID for a Bundle of another type, or one whose entries are no list of objects;
+ * INPUT_TOO_LARGE for too long a list.
  */
-export function draftsOfBundle(bundle: Element, context: MappingContext): BundleDrafts {
+export async function draftsOfBundle(bundle: Element, context: MappingContext): Promise<BundleDrafts> {
   const type = text(bundle, "type", "Bundle") ?? "";
   if (!TAKEN.includes(type)) {
-    throw invalid("Bundle.type", "is not one that is taken", `send ${TAKEN.join(", ")}`);
+    throw invalid("Bundle.type", "is not one that is taken", `send one of ${TAKEN.join(", ")}`);
   }
   const entries = children(bundle, "entry", "Bundle");
-  if (entries.length > ENTRIES_MAX)
-    throw invalid("Bundle.entry", `has more than ${ENTRIES_MAX} entries`, "send fewer at once");
   const resolve = resolver(entries);
-  return { type, entries: entries.map((entry, i) => draftOfEntry(entry, `Bundle.entry[${i}]`, context, resolve)) };
+  const draftOf = (entry: Element, i: number): Draft | MedtraceError =>
+    inEntry(i, () => draftOfEntry(entry, `Bundle.entry[${i}]`, context, resolve));
+  return { type, entries: await mapInTurns(entries, draftOf) };
+}
+
+/** What `act` gives, or the refusal of the entry: with its FHIRPath from the Bundle on. */
+export function inEntry<Result>(i: number, act: () => Result): Result | MedtraceError {
+  try {
+    return act();
+  } catch (error) {
+    if (!(error instanceof MedtraceError)) throw error;
+    return new MedtraceError(error.code, error.message, {
+      at: placeInBundle(`Bundle.entry[${i}]`, error.at),
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      cause: error.cause,
+    });
+  }
 }
 
 function draftOfEntry(
@@ -37,27 +51,34 @@ function draftOfEntry(
   at: string,
   context: MappingContext,
   resolve: (fullUrl: string) => string | undefined,
-): Draft | MedtraceError {
-  try {
-    const request = child(entry, "request", at);
-    const method = request === undefined ? undefined : text(request, "method", `${at}.request`);
-    if (method !== undefined && method !== "POST" && method !== "PUT") {
-      throw invalid(`${at}.request.method`, "is not one that is taken", "events are created, by POST");
-    }
-    if (entry["resource"] === undefined) throw invalid(`${at}.resource`, "is required", "send events in entries");
-    return draftOfResource(element(entry["resource"], `${at}.resource`), context, resolve);
-  } catch (error) {
-    if (!(error instanceof MedtraceError)) throw error;
-    return new MedtraceError(error.code, error.message, {
-      at: placeInBundle(at, error.at),
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
-    });
+): Draft {
+  const request = child(entry, "request", at);
+  const method = request === undefined ? undefined : text(request, "method", `${at}.request`);
+  if (method !== undefined && method !== "POST" && method !== "PUT") {
+    throw invalid(`${at}.request.method`, "is not one that is taken", "events are created, by POST");
   }
+  if (entry["resource"] === undefined) throw invalid(`${at}.resource`, "is required", "send events in entries");
+  const resource = element(entry["resource"], `${at}.resource`);
+  const draft = draftOfResource(resource, context, resolve);
+  return method === "PUT" ? { ...draft, messageId: putId(request ?? {}, resource, at) } : draft;
 }
 
-/** The FHIRPath from the Bundle on, of a place in an entry or in its resource. */
+/** Whoever puts a resource gives it its id, `{Type}/{id}` (FHIR R4, 3.1.0.4.1): other content under it conflicts. */
+function putId(request: Element, resource: Element, at: string): string {
+  const url = text(request, "url", `${at}.request`) ?? "";
+  const [, type, id] = /^([A-Za-z]+)\/([A-Za-z0-9\-.]{1,64})$/.exec(url) ?? [];
+  if (type === undefined || id === undefined || type !== resource["resourceType"]) {
+    throw invalid(`${at}.request.url`, "must be the type and id of what is put", "AuditEvent/a1 is one");
+  }
+  if (resource["id"] !== id)
+    throw invalid(`${at}.resource.id`, "must be the id of request.url", "or create it by POST");
+  return url;
+}
+
+/** The FHIRPath from the Bundle on, of a place in an entry or in its resource; the entry where it is neither. */
 function placeInBundle(entry: string, at = entry): string {
   if (at.startsWith(entry)) return at;
+  if (!/^[A-Za-z]+(?:[.[]|$)/.test(at)) return entry;
   const path = at.split(".");
   return [`${entry}.resource`, ...(/^[A-Z]/.test(at) ? path.slice(1) : path)].join(".");
 }

@@ -20,7 +20,7 @@ export const NDJSON_LIMITS: NdjsonLimits = { lineBytesMax: 1_048_576, linesPerCa
 export interface LineResult {
   /** From 1; blank lines count but have no result. */
   readonly line: number;
-  readonly status: Receipted["status"] | "refused";
+  readonly status: Receipted["status"];
   readonly id?: string;
   readonly flags?: readonly string[];
   readonly error?: { readonly code: ErrorCode; readonly message: string; readonly at?: string; readonly hint?: string };
@@ -121,6 +121,7 @@ async function takeMapped(
     if (draft instanceof MedtraceError) return refused(number, draft);
     const receipt = receipts[at++];
     if (receipt === undefined) return refused(number, failure as MedtraceError);
+    if (receipt.status === "refused") return refused(number, receipt.error);
     return { line: number, ...receipt };
   });
 }

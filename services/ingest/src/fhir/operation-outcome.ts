@@ -17,6 +17,9 @@ const ISSUE_OF_CODE: Readonly<Record<string, string>> = {
   STORAGE_FAILED: "no-store",
 };
 
+/** Places in a resource; others are lines and columns, headers, ids. */
+const FHIR_PATH = /^(?:[A-Z][A-Za-z]+(?:[.[]|$)|resource(?:Type)?$)/;
+
 export interface OperationOutcome {
   readonly resourceType: "OperationOutcome";
   readonly issue: readonly {
@@ -45,23 +48,25 @@ function outcomeOf({ code, message, at, hint }: ErrorAnswer): OperationOutcome {
         code: ISSUE_OF_CODE[code ?? ""] ?? "exception",
         ...(code === undefined ? {} : { details: { text: code } }),
         diagnostics: `${message}${where}${what}`,
-        ...(at !== undefined && /^[A-Z][A-Za-z]+(\.|$)/.test(at) ? { expression: [at] } : {}),
+        ...(at !== undefined && FHIR_PATH.test(at) ? { expression: [at] } : {}),
       },
     ],
   };
 }
 
+/** A receipt of what is in the event log now, or was before. */
+export type Taken = Extract<Receipted, { readonly status: "accepted" | "duplicate" }>;
+
 /** What became of an event that was taken: its id, and what was odd about it. */
-export function outcomeOfReceipt(receipt: Receipted): OperationOutcome {
-  const flags = receipt.status === "conflict" ? [] : receipt.flags;
+export function outcomeOfReceipt({ status, id, flags }: Taken): OperationOutcome {
   return {
     resourceType: "OperationOutcome",
     issue: [
       {
         severity: "information",
         code: "informational",
-        diagnostics: `${receipt.status}: ${receipt.id}`,
-        details: { text: receipt.id },
+        diagnostics: `${status}: ${id}`,
+        details: { text: id },
       },
       ...flags.map((flag) => ({ severity: "warning" as const, code: "business-rule", diagnostics: flag })),
     ],

@@ -4,11 +4,11 @@ import { describeError, isTransient } from "@medtrace/service-kit/http-status";
 import { type ErrorCode, MedtraceError } from "@medtrace/shared/errors";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Draft, Intake, MappingContext, Receipted } from "../normalise/draft.ts";
-import { draftsOfBundle } from "./bundle.ts";
+import { draftsOfBundle, inEntry } from "./bundle.ts";
 import { element, invalid } from "./element.ts";
 import { parseJson } from "./json.ts";
 import { takeNdjson } from "./ndjson.ts";
-import { type OperationOutcome, outcomeOfError, outcomeOfReceipt } from "./operation-outcome.ts";
+import { type OperationOutcome, outcomeOfError, outcomeOfReceipt, type Taken } from "./operation-outcome.ts";
 import { draftOfResource, resourceType, type TakenType } from "./resource.ts";
 
 export interface FhirRoutesOptions {
@@ -44,8 +44,7 @@ export function fhirRoutes(options: FhirRoutesOptions): (app: FastifyInstance) =
     const resource = element(parseJson(jsonBody(request)), type);
     if (resourceType(resource) !== type)
       throw invalid("resourceType", `must be ${type} here`, "post others to their own path");
-    const receipt = await accept(institution, draftOfResource(resource, context(institution)));
-    if (receipt.status === "conflict") throw conflict(receipt);
+    const receipt = takenOrThrow(await accept(institution, draftOfResource(resource, context(institution))));
     return reply
       .code(receipt.status === "duplicate" ? 200 : 201)
       .header("location", `/fhir/${type}/${receipt.id}`)
@@ -115,25 +114,31 @@ export function fhirRoutes(options: FhirRoutesOptions): (app: FastifyInstance) =
   }
 
   async function takeBundle(bundle: ReturnType<typeof element>, institution: string): Promise<object> {
-    const { type, entries } = draftsOfBundle(bundle, context(institution));
-    const faults = entries.filter((entry) => entry instanceof MedtraceError);
-    // All or nothing: one bad entry refuses a transaction before anything is written.
-    if (type === "transaction" && faults[0] !== undefined) throw faults[0];
+    const { type, entries } = await draftsOfBundle(bundle, context(institution));
+    const isTransaction = type === "transaction";
     const drafts = entries.filter((entry): entry is Draft => !(entry instanceof MedtraceError));
-    const receipts = drafts.length === 0 ? [] : await intake.accept(institution, drafts);
-    let at = 0;
-    const refuse = (error: MedtraceError): EntryResponse => {
-      onRefused(institution, error.code);
-      return refusedEntry(error);
-    };
-    const responses = entries.map((entry) => {
-      if (entry instanceof MedtraceError) return refuse(entry);
-      const receipt = receipts[at++] as Receipted;
-      return receipt.status === "conflict" ? refuse(conflict(receipt)) : takenEntry(receipt, entry.type);
+    // All or nothing: one bad entry refuses a transaction before anything is written.
+    const spoilt = isTransaction && drafts.length < entries.length;
+    const taken =
+      spoilt || drafts.length === 0 ? [] : await intake.accept(institution, drafts, { together: isTransaction });
+    const receipts = taken.values();
+    const results = entries.map((entry, i): Taken | MedtraceError | undefined => {
+      if (entry instanceof MedtraceError) return entry;
+      const receipt = receipts.next().value;
+      if (receipt === undefined || receipt.status === "withheld") return undefined;
+      return inEntry(i, () => takenOrThrow(receipt));
+    });
+    const fault = results.find((result) => result instanceof MedtraceError);
+    if (isTransaction && fault !== undefined) throw fault;
+    const responses = results.map((result, i) => {
+      if (result === undefined) throw new TypeError("the intake answered fewer drafts than it was given");
+      if (!(result instanceof MedtraceError)) return takenEntry(result, (entries[i] as Draft).type);
+      onRefused(institution, result.code);
+      return refusedEntry(result);
     });
     return {
       resourceType: "Bundle",
-      type: type === "transaction" ? "transaction-response" : "batch-response",
+      type: isTransaction ? "transaction-response" : "batch-response",
       entry: responses.map((response) => ({ response })),
     };
   }
@@ -163,7 +168,7 @@ interface EntryResponse {
   readonly outcome: OperationOutcome;
 }
 
-function takenEntry(receipt: Receipted, type: string): EntryResponse {
+function takenEntry(receipt: Taken, type: string): EntryResponse {
   const status = receipt.status === "duplicate" ? "200 OK" : "201 Created";
   return { status, location: `/fhir/${type}/${receipt.id}`, outcome: outcomeOfReceipt(receipt) };
 }
@@ -173,9 +178,13 @@ function refusedEntry(error: MedtraceError): EntryResponse {
   return { status: String(status), outcome };
 }
 
-function conflict({ id }: Receipted): MedtraceError {
-  return new MedtraceError("EVENT_CONFLICT", "an event of this id was already taken with other content", {
-    at: id,
+/** @throws MedtraceError that says why it was not taken. */
+function takenOrThrow(receipt: Receipted): Taken {
+  if (receipt.status === "accepted" || receipt.status === "duplicate") return receipt;
+  if (receipt.status === "refused") throw receipt.error;
+  if (receipt.status === "withheld") throw new TypeError("a draft was withheld that was taken by itself");
+  throw new MedtraceError("EVENT_CONFLICT", "an event of this id was already taken with other content", {
+    at: receipt.id,
     hint: "give the changed event an id of its own; the attempt is on record",
   });
 }

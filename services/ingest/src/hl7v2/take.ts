@@ -115,7 +115,7 @@ async function takeMessages(
     for (const read of reads) {
       const own = receipts.slice(used, used + read.drafts.length);
       used += read.drafts.length;
-      const answered = { ...read, receipts: own, error: read.error ?? failure ?? conflictOf(own) };
+      const answered = { ...read, receipts: own, error: read.error ?? failure ?? refusalOf(own) };
       outcomes.push(outcomeOf(answered, ackOf(answered, stamp)));
     }
     // Where all of it is known already, nothing here waits for anything: others still get their turn.
@@ -147,7 +147,7 @@ function outcomeOf({ header, drafts, receipts, error }: Answered, ack: Uint8Arra
   return {
     status: error === undefined ? taken : "refused",
     controlId: header === undefined ? undefined : field(header.msh, 10) || undefined,
-    ids: error === undefined ? receipts.map((receipt) => receipt.id) : [],
+    ids: error === undefined ? receipts.flatMap((receipt) => ("id" in receipt ? [receipt.id] : [])) : [],
     flags: [...new Set(drafts.flatMap((draft) => draft.flags))].sort(),
     error,
     ack,
@@ -182,7 +182,8 @@ function ackOf({ header, error }: Answered, stamp: () => Stamp): Uint8Array | un
   return error === undefined ? undefined : reject(error, stamp());
 }
 
-function conflictOf(receipts: readonly Receipted[]): MedtraceError | undefined {
+function refusalOf(receipts: readonly Receipted[]): MedtraceError | undefined {
+  for (const receipt of receipts) if (receipt.status === "refused") return receipt.error;
   if (!receipts.some((receipt) => receipt.status === "conflict")) return undefined;
   return new MedtraceError("EVENT_CONFLICT", "this control id was already taken with another message", {
     at: "MSH-10",

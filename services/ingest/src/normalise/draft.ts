@@ -2,6 +2,7 @@
  * Draft: what a mapping (FHIR or HL7 v2) makes of one source message. It is a trace event still in clear and without
  * id, tokens and seal; the pipeline turns drafts into trace events. Mappings are pure: bytes in, drafts out.
  */
+import type { MedtraceError } from "@medtrace/shared/errors";
 import type {
   ActivityKind,
   AgentKind,
@@ -68,18 +69,27 @@ export interface Draft {
 /** What became of one draft. */
 export type Receipted =
   | { readonly status: "accepted" | "duplicate"; readonly id: string; readonly flags: readonly string[] }
-  | { readonly status: "conflict"; readonly id: string };
+  | { readonly status: "conflict"; readonly id: string }
+  /** It cannot be an event: it has no canonical form, or is over a limit. */
+  | { readonly status: "refused"; readonly error: MedtraceError }
+  /** Nothing is wrong with it, but with another of those that it should be taken together with. */
+  | { readonly status: "withheld" };
+
+export interface AcceptOptions {
+  /** All or none: where one draft is refused or conflicts, no other is taken. */
+  readonly together?: boolean;
+}
 
 /** The pipeline as the entries (HTTP, MLLP) see it. */
 export interface Intake {
   /**
    * Tokens, seals, canonicalises and appends; resolves only when every accepted draft is durable in the event log.
    * Drafts of one call share commits. Same id and same digest: `duplicate`, nothing written. Same id, other digest:
-   * `conflict`, recorded.
+   * `conflict`, recorded. A draft that cannot be an event is refused by itself.
    *
    * @throws MedtraceError STORAGE_FAILED or BUSY; then nothing of this call was acknowledged.
    */
-  accept(institution: string, drafts: readonly Draft[]): Promise<readonly Receipted[]>;
+  accept(institution: string, drafts: readonly Draft[], options?: AcceptOptions): Promise<readonly Receipted[]>;
 }
 
 /** What a mapping needs to know of its surroundings. */
