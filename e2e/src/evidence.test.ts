@@ -56,7 +56,8 @@ test("evidence is proven by the verifier alone, and refuted once a byte of it ch
   const traffic = await sample(join(folder.path, "traffic"), 5);
   await writeFile(join(traffic.folder, "report.json"), JSON.stringify(PROVENANCE));
   await writeFile(join(traffic.folder, "read.json"), JSON.stringify(READ));
-  await using running = await start(data);
+  // Batches of more than one record have proofs with something to change.
+  await using running = await start(data, { BATCH_AGE_MS_MAX: "1500" });
   const bearer = await token(data, "hospital-a", "trace/lineage.read");
   // One after the other is anchored, so that there are several blocks, and paths between them.
   for (const [path, leaves] of [
