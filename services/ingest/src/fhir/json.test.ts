@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { MedtraceError } from "@medtrace/shared/errors";
 import fc from "fast-check";
-import { DEPTH_MAX, parseJson } from "./json.ts";
+import { DEPTH_MAX, parseJson, VALUES_MAX } from "./json.ts";
 import { jsonFault } from "./json-place.ts";
 
 const SAMPLE = `{
@@ -92,6 +92,20 @@ test("nesting of 100,000 is refused where it passes the limit, of the limit is t
   }
   const text = JSON.stringify({ text: '[{"'.repeat(1_000) });
   assert.deepEqual(parse(text), JSON.parse(text), "brackets in strings do not nest");
+});
+
+test("a text of more values than any Bundle has is refused before they are made", () => {
+  for (const piece of ["[],", "0,", '"",']) {
+    const error = refusal(`[${piece.repeat(VALUES_MAX + 1)}0]`);
+    assert.equal(error.code, "INPUT_TOO_LARGE");
+    assert.match(error.at ?? "", /^byte \d+$/);
+  }
+  assert.equal((parse(`[${"0,".repeat(VALUES_MAX - 1)}0]`) as unknown[]).length, VALUES_MAX);
+  assert.equal(
+    parse(JSON.stringify(",".repeat(VALUES_MAX * 2))),
+    ",".repeat(VALUES_MAX * 2),
+    "commas in text are text",
+  );
 });
 
 test("a member named __proto__ is refused however it is spelt; a value of that name is not", () => {

@@ -5,19 +5,22 @@ import { jsonFault, lineAndColumn } from "./json-place.ts";
 
 /** FHIR resources nest about ten deep; this leaves room for contained ones and extensions. */
 export const DEPTH_MAX = 100;
+/** Values of one text: a Bundle of ten thousand events has fewer, while thirty megabytes of brackets take gigabytes. */
+export const VALUES_MAX = 1_000_000;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
 const BOM = 0xfeff;
 
 /**
  * The value of JSON bytes.
  *
  * @throws MedtraceError INPUT_MALFORMED where they are not UTF-8, not JSON, nested deeper than DEPTH_MAX, or hold a
- * member named `__proto__`.
+ * member named `__proto__`; INPUT_TOO_LARGE over VALUES_MAX values.
  */
 export function parseJson(bytes: Bytes): unknown {
-  checkDepth(bytes);
+  checkShape(bytes);
   const text = decode(bytes);
   try {
     const value: unknown = JSON.parse(text);
@@ -50,9 +53,10 @@ function utf8Fault(bytes: Bytes): number {
   return bytes.findIndex((byte, i) => byte !== again[i]);
 }
 
-/** Before JSON.parse, whose recursion a hostile body could exhaust. */
-function checkDepth(bytes: Bytes): void {
+/** Before JSON.parse, whose recursion and memory a hostile body could exhaust. */
+function checkShape(bytes: Bytes): void {
   let depth = 0;
+  let values = 0;
   let inString = false;
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i] as number;
@@ -62,6 +66,7 @@ function checkDepth(bytes: Bytes): void {
     } else if (byte === QUOTE) inString = true;
     // 0x5b [ and 0x7b {; 0x5d ] and 0x7d }
     else if ((byte | 0x20) === 0x7b) {
+      values++;
       if (++depth > DEPTH_MAX) {
         throw new MedtraceError("INPUT_MALFORMED", `nested deeper than ${DEPTH_MAX}`, {
           at: `byte ${i}`,
@@ -69,6 +74,12 @@ function checkDepth(bytes: Bytes): void {
         });
       }
     } else if ((byte | 0x20) === 0x7d) depth--;
+    else if (byte === COMMA && ++values > VALUES_MAX) {
+      throw new MedtraceError("INPUT_TOO_LARGE", `more than ${VALUES_MAX} values`, {
+        at: `byte ${i}`,
+        hint: "send fewer resources at once",
+      });
+    }
   }
 }
 

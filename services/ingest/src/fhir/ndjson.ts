@@ -49,7 +49,11 @@ export async function* splitLines(chunks: AsyncIterable<Uint8Array>, lineBytesMa
   for await (const chunk of chunks) {
     const lines: Line[] = [];
     let start = 0;
-    for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
+    for (;;) {
+      // Empty lines are told of by nothing, and cost next to nothing: a stream of them could go on for ever.
+      for (; heldBytes === 0 && chunk[start] === NEWLINE; start++) number++;
+      const end = chunk.indexOf(NEWLINE, start);
+      if (end === -1) break;
       lines.push(finish(chunk.subarray(start, end)));
       start = end + 1;
     }
