@@ -1,5 +1,4 @@
 /** Appends: gathered for some milliseconds, sent as one batch per partition, one send at a time. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { MedtraceError } from "@medtrace/shared/errors";
 import { type LogPosition, type LogRecord, VALUE_BYTES_MAX } from "@medtrace/shared/ports/event-log";
 import type { Cluster } from "./cluster.ts";
@@ -62,7 +61,8 @@ export class Appender {
   #sending = false;
   /** Resolves when nothing is sent and nothing waits. */
   #idle: Promise<void> = Promise.resolve();
-  #enough = Promise.withResolvers<void>();
+  /** Ends the wait for more records. */
+  #haveEnough: () => void = () => {};
   /** The partition that the next send begins with. */
   #turn = 0;
 
@@ -99,15 +99,15 @@ export class Appender {
     const until_ms = performance.now() + this.#tries_ms;
     const positions = new Array<LogPosition>(records.length);
     const call: Call = { positions, until_ms, bytes, resolve, reject, left: records.length, over: false };
-    records.forEach(({ key, value, trace }, index) => {
-      const item = { key, value, trace, call, index, bytes: 0 };
+    records.forEach((record, index) => {
+      const { key, value, trace } = record;
       const partition = partitionOf(key, this.#topic.partitions);
-      this.#queues[partition]?.push({ ...item, bytes: recordBytesMax(item) });
+      this.#queues[partition]?.push({ key, value, trace, call, index, bytes: recordBytesMax(record) });
     });
     this.#heldBytes += bytes;
     this.#queuedBytes += bytes;
     this.#queuedRecords += records.length;
-    if (this.#queuedBytes >= ENOUGH_BYTES || this.#queuedRecords >= ENOUGH_RECORDS) this.#enough.resolve();
+    if (this.#queuedBytes >= ENOUGH_BYTES || this.#queuedRecords >= ENOUGH_RECORDS) this.#haveEnough();
     if (!this.#sending) this.#idle = this.#run();
     return promise;
   }
@@ -118,8 +118,8 @@ export class Appender {
       await this.#gather();
       const taken = this.#take();
       if (taken.size === 0) continue;
-      const calls = [...taken.values()].flatMap((items) => items.map(({ call }) => call));
-      const until_ms = calls.reduce((least, call) => Math.min(least, call.until_ms), Number.POSITIVE_INFINITY);
+      // The calls of a partition are in the order they came, so the first waits longest.
+      const until_ms = Math.min(...Array.from(taken.values(), ([first]) => first?.call.until_ms ?? 0));
       const outcomes = await this.#delivery.deliver(taken, until_ms);
       for (const [partition, items] of taken) this.#settle(partition, items, outcomes.get(partition));
     }
@@ -129,11 +129,11 @@ export class Appender {
   /** Waits for more records, unless there are enough. */
   async #gather(): Promise<void> {
     if (this.#closed || this.#queuedBytes >= ENOUGH_BYTES || this.#queuedRecords >= ENOUGH_RECORDS) return;
-    this.#enough = Promise.withResolvers();
-    const over = new AbortController();
-    const linger = sleep(LINGER_MS, undefined, { signal: over.signal }).catch(() => undefined);
-    await Promise.race([this.#enough.promise, linger]);
-    over.abort();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#haveEnough = resolve;
+    const linger = setTimeout(resolve, LINGER_MS);
+    await promise;
+    clearTimeout(linger);
   }
 
   /** The records of the next send, by partition. */
@@ -198,7 +198,7 @@ export class Appender {
   /** Takes nothing more; resolves when everything that was taken is sent or given up. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#enough.resolve();
+    this.#haveEnough();
     await this.#idle;
   }
 }

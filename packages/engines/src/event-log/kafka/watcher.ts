@@ -10,6 +10,8 @@ import { type Fetched, type FetchOptions, fetchRequest } from "./wire.ts";
 const POLL_MS = 500;
 const POLL_BYTES_MAX = 4 * 1_048_576;
 const PARTITION_BYTES_MAX = 512 * 1_024;
+/** Polls that bring records follow each other no closer than this: a steady trickle comes in handfuls. */
+const REST_MS = 10;
 const PAUSE_MS_MIN = 50;
 const PAUSE_MS_MAX = 1_000;
 
@@ -99,7 +101,7 @@ export class Watcher {
       });
       if (offsets.size === 0) return;
       try {
-        await this.#fetch(node, offsets);
+        if (await this.#fetch(node, offsets)) await this.#pause(REST_MS);
         pause_ms = PAUSE_MS_MIN;
       } catch {
         await this.#pause(pause_ms);
@@ -109,7 +111,8 @@ export class Watcher {
     }
   }
 
-  async #fetch(node: number, offsets: ReadonlyMap<number, number>): Promise<void> {
+  /** True where there were records. */
+  async #fetch(node: number, offsets: ReadonlyMap<number, number>): Promise<boolean> {
     const { cluster, cache, ends } = this.#parts;
     const options: FetchOptions = {
       topic: cluster.topic,
@@ -126,6 +129,7 @@ export class Watcher {
       if (one.error === 0) keepQuietly(cache, ends, one);
     }
     if (failure !== undefined) throw failure;
+    return fetched.some(({ batches }) => batches.length > 0);
   }
 
   #pause(pause_ms: number): Promise<void> {
