@@ -1,6 +1,6 @@
 /** Connections to MongoDB, as every engine on it opens them. */
 import { MedtraceError } from "@medtrace/shared/errors";
-import { type Db, MongoClient } from "mongodb";
+import { type Db, MongoClient, type TransactionOptions } from "mongodb";
 import { mongoError } from "./errors.ts";
 
 const POOL_MAX = 32;
@@ -8,6 +8,13 @@ const SELECTION_MS_MAX = 10_000;
 const CONNECT_MS_MAX = 10_000;
 /** `mongodb://HOST[:PORT][,…]/DATABASE[?…]`; the database is not left to a default, as engines drop what they own. */
 const WITH_DATABASE = /^mongodb:\/\/[^/]+\/[^/?]+(\?|$)/;
+
+/** Of one state of the database, and done only once a majority has it on disk. */
+export const TRANSACTION: TransactionOptions = {
+  readConcern: { level: "snapshot" },
+  writeConcern: { w: "majority", journal: true },
+  maxCommitTimeMS: 30_000,
+};
 
 export interface Connection extends AsyncDisposable {
   readonly client: MongoClient;

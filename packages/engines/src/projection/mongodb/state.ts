@@ -1,6 +1,7 @@
 /** The state document, the collections and indexes of a generation, and starting again with the next. */
 import { MedtraceError } from "@medtrace/shared/errors";
 import { type ClientSession, type Db, type Filter, type UpdateFilter, UUID } from "mongodb";
+import { TRANSACTION } from "../../mongodb/client.ts";
 import { isDuplicateKey } from "../../mongodb/errors.ts";
 import {
   type Collections,
@@ -14,7 +15,6 @@ import {
 } from "./schema.ts";
 
 const NAMESPACE_EXISTS = 48;
-const COMMIT_MS_MAX = 30_000;
 
 const NOTHING: Omit<StateDocument, "_id" | "generation" | "term" | "session"> = {
   schema: SCHEMA_VERSION,
@@ -91,11 +91,7 @@ export function changeState(
     if (matchedCount > 0) await work();
     return matchedCount > 0;
   };
-  return session.withTransaction(changeBoth, {
-    readConcern: { level: "snapshot" },
-    writeConcern: { w: "majority", journal: true },
-    maxCommitTimeMS: COMMIT_MS_MAX,
-  });
+  return session.withTransaction(changeBoth, TRANSACTION);
 }
 
 export interface StateChange {
