@@ -11,6 +11,10 @@ const ROOT = join(import.meta.dirname, "../../..");
 const MAIN = join(ROOT, "packages/cli/src/main.ts");
 const START_MS_MAX = 60_000;
 
+/** Which engines a run is on is said by its caller, never by what happens to be set around the tests. */
+const ENGINES = ["EVENT_LOG_URL", "DEAD_LETTERS_URL", "LEDGER_URL", "PROJECTION_URL", "VAULT_URL", "CACHE_URL"];
+const SURROUNDINGS = Object.fromEntries(Object.entries(process.env).filter(([name]) => !ENGINES.includes(name)));
+
 export interface Ran {
   readonly code: number;
   readonly stdout: string;
@@ -26,7 +30,7 @@ export async function temporaryFolder(): Promise<AsyncDisposable & { readonly pa
 /** Runs `medtrace ARGS` to its end. */
 export async function medtrace(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
   const child = spawn(process.execPath, [MAIN, ...args], {
-    env: { ...process.env, NO_COLOR: "1", ...env },
+    env: { ...SURROUNDINGS, NO_COLOR: "1", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let stdout = "";
@@ -80,7 +84,7 @@ export async function start(
   };
   const child = spawn(process.execPath, [...startArguments(), "--json", ...args], {
     cwd: ROOT,
-    env: { ...process.env, NO_COLOR: "1", ...own, ...extra },
+    env: { ...SURROUNDINGS, NO_COLOR: "1", ...own, ...extra },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let log = "";
