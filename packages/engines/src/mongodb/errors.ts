@@ -1,6 +1,6 @@
 /** MongoDB's errors in the project's own terms. */
 import { type ErrorCode, MedtraceError } from "@medtrace/shared/errors";
-import { MongoError, MongoServerError } from "mongodb";
+import { MongoBulkWriteError, MongoError, MongoServerError, type WriteError } from "mongodb";
 
 const DUPLICATE_KEY = 11_000;
 
@@ -26,6 +26,14 @@ const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
 /** True where a unique index refused a document. */
 export function isDuplicateKey(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === DUPLICATE_KEY;
+}
+
+/** The writes of a bulk that a unique index refused; where one was refused for another reason, the error is thrown. */
+export function duplicates(error: unknown): WriteError[] {
+  if (!isDuplicateKey(error) || !(error instanceof MongoBulkWriteError)) throw error;
+  const refused = [error.writeErrors].flat();
+  if (refused.some(({ code }) => code !== DUPLICATE_KEY)) throw error;
+  return refused;
 }
 
 /**

@@ -1,39 +1,34 @@
 /** Erasing a subject for one institution. */
-import type { ClientSession, Db } from "mongodb";
-import { TRANSACTION } from "../../mongodb/client.ts";
-import { type Collections, dataKeyId, META } from "./schema.ts";
+import { type Collections, dataKeyId, type Entry, META } from "./schema.ts";
 
-/** Deletes what one institution keeps of a subject; resolves with how many entries went, and the erasure's number. */
-export function eraseSubject(
-  db: Db,
-  at: Collections,
+/**
+ * Deletes what one institution keeps of a subject; resolves with how many entries went, and the erasure's number. The number
+ * is given once all of it is gone, so that who knows of it reads nothing of it; cut short in the middle, it is asked for
+ * again.
+ */
+export async function eraseSubject(
+  { dataKeys, identifiers, meta }: Collections,
   institution: string,
   token: string,
 ): Promise<{ readonly gone: number; readonly erasures: number }> {
-  const erase = async (session: ClientSession): Promise<{ gone: number; erasures: number }> => {
-    // First: two erasures at once take turns, and have numbers of their own.
-    const counted = { session, returnDocument: "after" } as const;
-    const meta = await at.meta.findOneAndUpdate({ _id: META }, { $inc: { erasures: 1 } }, counted);
-    const key = await at.dataKeys.deleteOne({ _id: dataKeyId(institution, token) }, { session });
-    const entries = await dropEntries(at, institution, token, session);
-    return { gone: key.deletedCount + entries, erasures: meta?.erasures ?? 0 };
-  };
-  return db.client.withSession((session) => session.withTransaction(erase, TRANSACTION));
+  const key = await dataKeys.deleteOne({ _id: dataKeyId(institution, token) });
+  let gone = key.deletedCount;
+  for (let some = 1; some > 0; gone += some) some = await dropEntries(identifiers, { institution, token });
+  const counted = await meta.findOneAndUpdate({ _id: META }, { $inc: { erasures: 1 } }, { returnDocument: "after" });
+  return { gone, erasures: counted?.erasures ?? 0 };
 }
 
-async function dropEntries(
-  { identifiers }: Collections,
-  institution: string,
-  token: string,
-  session: ClientSession,
-): Promise<number> {
-  const entry = { institution, token };
-  const having = { "entries.token": token, entries: { $elemMatch: entry } };
-  const found = await identifiers.find(having, { session }).toArray();
-  const alone = found.filter(({ entries }) => entries.length === 1).map(({ _id }) => _id);
-  const others = found.filter(({ entries }) => entries.length > 1).map(({ _id }) => _id);
-  if (alone.length > 0) await identifiers.deleteMany({ _id: { $in: alone } }, { session });
-  if (others.length > 0)
-    await identifiers.updateMany({ _id: { $in: others } }, { $pull: { entries: entry } }, { session });
-  return found.length;
+/**
+ * Resolves with how many it dropped. A document that others share loses the entry, else all of it goes; one that changes from
+ * this to that meanwhile is left for the next turn, so that none stays without an entry.
+ */
+async function dropEntries(identifiers: Collections["identifiers"], entry: Entry): Promise<number> {
+  // By the index, then the very entry: another institution may mean the same subject by the same identifier.
+  const having = { "entries.token": entry.token, entries: { $elemMatch: entry } };
+  const whole = await identifiers.deleteMany({ ...having, "entries.1": { $exists: false } });
+  const parts = await identifiers.updateMany(
+    { ...having, "entries.1": { $exists: true } },
+    { $pull: { entries: entry } },
+  );
+  return whole.deletedCount + parts.modifiedCount;
 }

@@ -7,8 +7,7 @@
 import { MedtraceError } from "@medtrace/shared/errors";
 import { hex } from "@medtrace/shared/model/bytes";
 import type { Receipt } from "@medtrace/shared/ports/vault";
-import { MongoBulkWriteError, type WriteError } from "mongodb";
-import { isDuplicateKey } from "../../mongodb/errors.ts";
+import { duplicates } from "../../mongodb/errors.ts";
 import { Coverage } from "./coverage.ts";
 import { type Collections, placeId, type ReceiptDocument } from "./schema.ts";
 
@@ -21,7 +20,6 @@ const RETRY_MS = 1_000;
 const SLICE = 4_096;
 /** Where writing fails for long, no more than this is kept. */
 const GATHERED_MAX = 65_536;
-const DUPLICATE_KEY = 11_000;
 const EVENT_ID = /^[0-9a-f]{64}$/;
 const HMAC = /^hmac-sha256:([0-9a-f]{64})$/;
 
@@ -155,14 +153,6 @@ export class Receipts implements AsyncDisposable {
     this.#coverage[Symbol.dispose]();
     await this.flush();
   }
-}
-
-/** The documents that were refused because they are there; the error itself where another was refused too. */
-function duplicates(error: unknown): WriteError[] {
-  if (!isDuplicateKey(error) || !(error instanceof MongoBulkWriteError)) throw error;
-  const refused = [error.writeErrors].flat();
-  if (refused.some(({ code }) => code !== DUPLICATE_KEY)) throw error;
-  return refused;
 }
 
 function documentOf({ id, digest, institution, partition, offset }: Receipt): ReceiptDocument {

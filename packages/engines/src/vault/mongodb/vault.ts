@@ -112,7 +112,7 @@ export class MongodbVault implements Vault {
 
   erase(institution: string, token: string): Promise<number> {
     return this.#use(async () => {
-      const { gone, erasures } = await eraseSubject(this.#connection.db, this.#at, institution, token);
+      const { gone, erasures } = await eraseSubject(this.#at, institution, token);
       await this.#instances.untilSeen(erasures);
       return gone;
     });
@@ -161,7 +161,7 @@ export class MongodbVault implements Vault {
 
   async #identify(requests: readonly HashedRequest[]): Promise<Subject[]> {
     const before = this.#instances.trusted;
-    const subjects = await identify(this.#connection.db, this.#at, requests);
+    const subjects = await identify(this.#at, requests);
     this.#keep(before, () => {
       subjects.forEach((subject, i) => {
         this.#memory.subjects.set((requests[i] as HashedRequest).key, subject);
