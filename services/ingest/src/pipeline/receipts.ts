@@ -1,8 +1,11 @@
 /** Receipts follow the event log: at start, what a killed process appended but did not note is read back. */
 import { rangeEntries } from "@medtrace/shared/log-range";
+import { HASH_PATTERN } from "@medtrace/shared/model/batch";
 import { fromUtf8 } from "@medtrace/shared/model/bytes";
 import type { EventLog, LogEntry } from "@medtrace/shared/ports/event-log";
 import type { Receipt, Vault } from "@medtrace/shared/ports/vault";
+
+const DIGEST_PATTERN = /^hmac-sha256:[0-9a-f]{64}$/;
 
 /** Notes every log record past the vault's watermarks; resolves with how many there were. */
 export async function catchUpReceipts(log: EventLog, vault: Vault): Promise<number> {
@@ -29,7 +32,8 @@ function receiptOf(entry: LogEntry): Receipt[] {
     };
     const { id, institution } = event;
     const digest = event.source?.digest;
-    if (typeof id !== "string" || typeof institution !== "string" || typeof digest !== "string") return [];
+    if (typeof id !== "string" || !HASH_PATTERN.test(id) || typeof institution !== "string") return [];
+    if (typeof digest !== "string" || !DIGEST_PATTERN.test(digest)) return [];
     return [{ id, digest, institution, partition: entry.partition, offset: entry.offset }];
   } catch {
     return [];
