@@ -59,6 +59,8 @@ export class Lane implements Disposable {
         late,
       );
       if (link?.usable) return link;
+      // It may have failed in a way that leaves its socket open: its authentication may be over.
+      link?.end();
     }
     if (this.#links.get(key) === before) this.#open(key, address);
     return inTime(this.#links.get(key) as Promise<Link>, wait_ms, late);

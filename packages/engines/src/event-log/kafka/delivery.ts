@@ -3,7 +3,7 @@
  * which a broker knows one that was sent again. One delivery at a time.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { ANSWER_MS_MAX, type Cluster } from "./cluster.ts";
+import { ANSWER_MS_MAX, type Cluster, type Lane } from "./cluster.ts";
 import { failureOf, isKafka, mayPass } from "./failures.ts";
 import { LinkError } from "./link.ts";
 import { encodeBatch, type OutgoingRecord } from "./record-batch.ts";
@@ -45,12 +45,15 @@ interface Send {
 
 export class Delivery {
   readonly #cluster: Cluster;
+  /** A broker answers in turn, and this once its replicas have what was sent: nothing else is to wait for that. */
+  readonly #lane: Lane;
   readonly #signal: AbortSignal;
   #producer: Producer | undefined;
   readonly #sequences = new Map<number, number>();
 
   constructor(cluster: Cluster, signal: AbortSignal) {
     this.#cluster = cluster;
+    this.#lane = cluster.lane();
     this.#signal = signal;
   }
 
@@ -116,7 +119,9 @@ export class Delivery {
     const own = new Map(partitions.map((partition) => [partition, batches.get(partition) as Buffer]));
     const { topic } = this.#cluster;
     const request = produceRequest({ topic, batches: own, timeout_ms: REPLICATED_MS_MAX });
-    const produced = await this.#cluster.send(node, request, { answer_ms }).catch((error: Error) => error);
+    const produced = await this.#cluster
+      .send(node, request, { lane: this.#lane, answer_ms })
+      .catch((error: Error) => error);
     for (const partition of partitions) {
       if (produced instanceof Error) settle(partition, produced);
       else {
@@ -137,7 +142,7 @@ export class Delivery {
 
   /** A producer id, from any broker. */
   async #introduce(answer_ms: number): Promise<Producer> {
-    const link = await this.#cluster.anyone({ answer_ms });
+    const link = await this.#cluster.anyone({ lane: this.#lane, answer_ms });
     const answer = await link.call("InitProducerId", { transactionTimeout: REPLICATED_MS_MAX }, answer_ms);
     const { producerId, producerEpoch } = answer as { readonly producerId: string; readonly producerEpoch: number };
     return { id: BigInt(producerId), epoch: producerEpoch };

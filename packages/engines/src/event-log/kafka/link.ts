@@ -143,6 +143,9 @@ export class Link {
     try {
       await link.#within(CONNECT_MS_MAX + AUTHENTICATE_MS_MAX, "connecting", broker.connect());
       return link;
+    } catch (error) {
+      link.end();
+      throw error;
     } finally {
       signal.removeEventListener("abort", end);
     }
