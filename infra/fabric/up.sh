@@ -113,7 +113,7 @@ write_env() {
   done <<<"$organisations"
   cat "$crypto"/peerOrganizations/*/tlsca/*.pem >"$run/tls-cas.pem"
   cat >"$env_file" <<EOF
-export LEDGER_URL="fabric://127.0.0.1:17151,127.0.0.1:17251,127.0.0.1:17351/$channel/$chaincode"
+export LEDGER_URL="fabric://localhost:17151,localhost:17251,localhost:17351/$channel/$chaincode"
 export LEDGER_OWNER="HospitalAMSP"
 export FABRIC_IDENTITIES="$run/identities"
 export FABRIC_TLS_CA="$run/tls-cas.pem"

@@ -9,7 +9,7 @@ export interface LedgerOptions {
 }
 
 /**
- * Opens a ledger: `embedded:FOLDER`.
+ * Opens a ledger: `embedded:FOLDER`, or `fabric://host:port[,host:port…]/channel/chaincode`.
  *
  * @throws MedtraceError CONFIGURATION for another scheme or an owner that is no MSP id; otherwise as the engine does.
  */
@@ -19,9 +19,19 @@ export async function openLedger(url: string, options: LedgerOptions): Promise<L
       at: "LEDGER_OWNER",
     });
   }
+  if (url.startsWith("fabric:")) {
+    const { FabricLedger } = await import("./fabric/ledger.ts");
+    return FabricLedger.open(url, options);
+  }
   const folder = url.startsWith("embedded:") ? url.slice("embedded:".length) : "";
   if (folder === "") {
-    throw new MedtraceError("CONFIGURATION", "a ledger's URL is embedded:FOLDER", { at: "LEDGER_URL" });
+    throw new MedtraceError(
+      "CONFIGURATION",
+      "a ledger's URL is embedded:FOLDER or fabric://HOST:PORT/CHANNEL/CHAINCODE",
+      {
+        at: "LEDGER_URL",
+      },
+    );
   }
   const { EmbeddedLedger } = await import("./embedded/ledger.ts");
   return EmbeddedLedger.open(folder, options);

@@ -38,8 +38,39 @@ export interface EmbeddedLedgerProof {
   }[];
 }
 
-/** Fabric's word is added beside this one (evidence keeps its version: `kind` tells them apart). */
-export type LedgerProof = EmbeddedLedgerProof;
+/**
+ * Fabric's word: what the organisations' peers signed. Each envelope is a common.Envelope (Fabric's protobuf), whose
+ * endorsements cover the proposal's hash, and by it channel, chaincode and arguments, the response and the write set.
+ */
+export interface FabricLedgerProof {
+  readonly kind: "fabric";
+  readonly anchors: readonly {
+    /** The transaction that wrote the batch, base64. */
+    readonly transaction: string;
+    /**
+     * A read of the batch that the organisations endorsed after the commit, never submitted, base64: an endorsed
+     * transaction may still have been found invalid, but what is read was committed.
+     */
+    readonly read: string;
+  }[];
+}
+
+/** Evidence keeps its version whatever the ledger: `kind` tells them apart. */
+export type LedgerProof = EmbeddedLedgerProof | FabricLedgerProof;
+
+/** What a reader trusts beforehand to check {@link FabricLedgerProof}; as text it is canonical JSON. */
+export interface FabricTrust {
+  readonly channel: string;
+  readonly chaincode: string;
+  /** By MSP id, the organisations whose majority must endorse. */
+  readonly organisations: Readonly<Record<string, FabricOrganisation>>;
+}
+
+export interface FabricOrganisation {
+  /** CA certificates, PEM. */
+  readonly roots: readonly string[];
+  readonly intermediates: readonly string[];
+}
 
 export interface Evidence {
   readonly format: typeof EVIDENCE_FORMAT;

@@ -3,6 +3,7 @@ import { strict as assert } from "node:assert";
 import { randomBytes } from "node:crypto";
 import { hasCode } from "../errors.ts";
 import { type Batch, batchHash, NO_BATCH } from "../model/batch.ts";
+import type { LedgerProof } from "../model/evidence.ts";
 import type { Ledger, LedgerBlock } from "./ledger.ts";
 
 /** A ledger to test on. It may hold other streams already; disposing removes what can be removed. */
@@ -19,6 +20,11 @@ export interface LedgerHarness {
   readonly owners: readonly [string, string];
   /** Module with `openLedger(url, { owner })`, for child processes. */
   readonly module: URL;
+  /**
+   * The batches that a proof shows to whoever trusts the anchor, each by provenName (ledger.contract.proof.ts); throws
+   * where it shows none. By default it is read as the embedded ledger's.
+   */
+  readonly provenBatches?: (proof: LedgerProof, trust: string) => Set<string>;
 }
 
 /** Whatever takes longer hangs; a wrong engine must fail a test, not stop it. */

@@ -11,6 +11,7 @@ import { anchorChain, batchAfter, type LedgerHarness, newStream } from "./ledger
 
 export function proofContract(harness: LedgerHarness): void {
   const [owner, other] = harness.owners;
+  const provenBatches = harness.provenBatches ?? provenByCheckpoint;
 
   it("proves a batch to whoever holds the trust anchor, and so it does when the ledger has grown", async () => {
     await using storage = await harness.create();
@@ -21,7 +22,7 @@ export function proofContract(harness: LedgerHarness): void {
     for (let length = 9; length <= 12; length++) {
       for (const batch of batches) {
         const proof = await ledger.prove([{ owner, stream, sequence: batch.sequence }]);
-        assert.deepEqual(provenBatches(proof, trust), new Set([name(owner, batch)]));
+        assert.deepEqual(provenBatches(proof, trust), new Set([provenName(owner, batch)]));
       }
       batches.push(...(await anchorChain(ledger, stream, 1, batches.at(-1))));
     }
@@ -38,8 +39,8 @@ export function proofContract(harness: LedgerHarness): void {
     refs.push({ owner: other, stream: foreign?.stream ?? "", sequence: 0 }, refs[0] as BatchRef);
     const proof = await ledger.prove(refs.toReversed());
     const proven = provenBatches(proof, await ledger.trustAnchor());
-    for (const batch of chains.flat()) assert.ok(proven.has(name(owner, batch)));
-    assert.ok(proven.has(name(other, foreign as Batch)));
+    for (const batch of chains.flat()) assert.ok(proven.has(provenName(owner, batch)));
+    assert.ok(proven.has(provenName(other, foreign as Batch)));
   });
 
   it("says NOT_FOUND for a batch that is not anchored, whatever it is asked for with it", async () => {
@@ -82,8 +83,8 @@ export function proofContract(harness: LedgerHarness): void {
   });
 }
 
-/** What a proof shows, by the checks that a reader makes; each block once. */
-function provenBatches(proof: LedgerProof, trust: string): Set<string> {
+/** What the embedded ledger's proof shows, by the checks that a reader makes; each block once. */
+function provenByCheckpoint(proof: LedgerProof, trust: string): Set<string> {
   assert.equal(proof.kind, "embedded");
   assert.equal(proof.key, trust);
   const { size, root, origin } = checkpointVerifier(parseVerifierKey(trust))(proof.checkpoint);
@@ -96,11 +97,12 @@ function provenBatches(proof: LedgerProof, trust: string): Set<string> {
     numbers.add(block.number);
     const found = rootFromInclusion(blockHash(text), block.number, size, path.map(fromHex));
     assert.equal(found === undefined ? "no root" : hex(found), hex(root));
-    for (const { owner, batch } of block.transactions) proven.add(name(owner, batch));
+    for (const { owner, batch } of block.transactions) proven.add(provenName(owner, batch));
   }
   return proven;
 }
 
-function name(owner: string, batch: Batch): string {
+/** How a proof's reader names a batch. */
+export function provenName(owner: string, batch: Batch): string {
   return `${owner} ${batch.stream} ${batch.sequence} ${batch.root}`;
 }

@@ -1,7 +1,7 @@
 /** Contract of Vault: receipts of what was taken. */
 import { strict as assert } from "node:assert";
 import { it } from "node:test";
-import { B, receiptAt, receiptsFrom, testKeys, type VaultHarness, withVault } from "./vault.contract.kit.ts";
+import { B, receiptAt, receiptsFrom, testKeys, type VaultHarness, withTwo, withVault } from "./vault.contract.kit.ts";
 import type { Receipt, Vault } from "./vault.ts";
 
 export function receiptsContract(harness: VaultHarness): void {
@@ -54,6 +54,53 @@ export function receiptsContract(harness: VaultHarness): void {
           [2, 10],
         ]),
       );
+    }));
+
+  it("counts what receipts cover without a gap, in whatever order they come", () =>
+    withVault(harness, async (vault) => {
+      const covered = async (): Promise<number> => (await vault.watermarks()).get(0) ?? 0;
+      await vault.remember(receiptsFrom(0, 0, 10), new Map());
+      assert.equal(await covered(), 10);
+      await vault.remember(receiptsFrom(0, 12, 20), new Map());
+      assert.equal(await covered(), 10);
+      await vault.remember([receiptAt(0, 11)], new Map());
+      assert.equal(await covered(), 10);
+      await vault.remember([receiptAt(0, 10)], new Map());
+      assert.equal(await covered(), 20);
+      // Someone read the log up to 30; what comes beyond it, with a gap before, stays beyond.
+      await vault.remember(receiptsFrom(0, 32, 40), new Map([[0, 30]]));
+      assert.equal(await covered(), 30);
+      await vault.remember(receiptsFrom(0, 30, 32), new Map());
+      assert.equal(await covered(), 40);
+    }));
+
+  it("counts a place whose event has its receipt for another, and one that is noted again", () =>
+    withVault(harness, async (vault) => {
+      await vault.remember(receiptsFrom(0, 0, 5), new Map());
+      await vault.remember([{ ...receiptAt(0, 2), offset: 5 }, ...receiptsFrom(0, 6, 8)], new Map());
+      assert.deepEqual((await vault.receipts([receiptAt(0, 2).id])).get(receiptAt(0, 2).id), receiptAt(0, 2));
+      assert.equal((await vault.watermarks()).get(0), 8);
+      await vault.remember([receiptAt(0, 8), { ...receiptAt(0, 8), offset: 9 }], new Map());
+      for (const again of [receiptsFrom(0, 0, 8), [{ ...receiptAt(0, 2), offset: 5 }]]) {
+        await vault.remember(again, new Map());
+      }
+      assert.equal((await vault.watermarks()).get(0), 10);
+      await vault.remember(receiptsFrom(0, 11, 12), new Map());
+      assert.equal((await vault.watermarks()).get(0), 10);
+    }));
+
+  it("never says more than what all instances together have noted", () =>
+    withTwo(harness, async (one, two) => {
+      const END = 400;
+      for (let offset = 0; offset < END; offset += 2) {
+        await one.remember([receiptAt(0, offset)], new Map());
+        // The second has appended what lies between, and noted all of it but one.
+        if (offset + 1 !== 201) await two.remember([receiptAt(0, offset + 1)], new Map());
+        if (offset % 50 === 0) {
+          for (const vault of [one, two]) assert.ok(((await vault.watermarks()).get(0) ?? 0) <= 201);
+        }
+      }
+      for (const vault of [one, two]) assert.ok(((await vault.watermarks()).get(0) ?? 0) <= 201);
     }));
 
   it("has all of it when it is opened again after a close, however much and however small the calls", async () => {

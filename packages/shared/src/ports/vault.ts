@@ -69,15 +69,20 @@ export interface Vault extends AsyncDisposable {
   receipts(ids: readonly string[]): Promise<ReadonlyMap<string, Receipt>>;
 
   /**
-   * Remembers receipts; an id that is already there keeps its first receipt. `watermarks` says, per partition, the
-   * offset up to which the event log is known to be covered. Seen by {@link receipts} at once. An engine MAY write them
-   * later: after `kill -9` its watermarks then say no more than what was written, and the log has the rest.
+   * Remembers receipts; an id that is already there keeps its first receipt, and the place of the later one counts as
+   * covered too. `watermarks` says, per partition, the offset up to which the caller knows from the log itself that every
+   * record has its receipt, whoever appended it: who only appended knows nothing of what others did. Seen by
+   * {@link receipts} at once. An engine MAY write them later: after `kill -9` its watermarks then say no more than what was
+   * written, and the log has the rest.
    *
    * @throws MedtraceError STORAGE_FAILED where storage refuses for longer than can be remembered.
    */
   remember(receipts: readonly Receipt[], watermarks: ReadonlyMap<number, number>): Promise<void>;
 
-  /** Per partition, the offset up to which every log record has its receipt. */
+  /**
+   * Per partition, an offset up to which every log record has its receipt: what was said to {@link remember}, and from there
+   * on what receipts cover without a gap. MUST never say more, however many processes remember; an engine MAY say less.
+   */
   watermarks(): Promise<ReadonlyMap<number, number>>;
 
   ping(): Promise<void>;

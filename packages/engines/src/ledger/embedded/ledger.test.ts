@@ -253,6 +253,7 @@ test("whoever kept an older checkpoint can be shown that nothing before it was c
   for (let size = 1; size <= 20; size++) {
     head = (await anchorChain(ledger, "log-0", 1, head))[0];
     const proof = await ledger.prove([{ owner: OWNER, stream: "log-0", sequence: 0 }]);
+    assert.equal(proof.kind, "embedded");
     roots.push(hex(verify(proof.checkpoint).root));
   }
   for (let size1 = 1; size1 <= 20; size1++) {
