@@ -59,6 +59,7 @@ export function fhirRoutes(options: FhirRoutesOptions): (app: FastifyInstance) =
       if (code !== undefined && isAdmitted(request)) onRefused(request.caller.institution, code);
       answerOutcome(error, request, reply);
     });
+    app.addHook("onRequest", (request, _reply, done) => done(releaseFault(request)));
     app.removeAllContentTypeParsers();
     app.addContentTypeParser(["application/fhir+json", "application/json"], app.wholeBody(limits.bodyBytesMax));
     app.addContentTypeParser([NDJSON, "application/x-ndjson", "application/ndjson"], (_request, body, done) =>
@@ -142,6 +143,19 @@ export function fhirRoutes(options: FhirRoutesOptions): (app: FastifyInstance) =
       entry: responses.map((response) => ({ response })),
     };
   }
+}
+
+/** Releases of FHIR that are taken, as the media type's parameter names them (FHIR R4, 3.1.0.1.10.1). */
+const RELEASES: ReadonlySet<string> = new Set(["4.0", "4.3", "5.0"]);
+
+/** Why the release that a request names is not taken; undefined where it is, or none is named. */
+function releaseFault({ headers }: FastifyRequest): MedtraceError | undefined {
+  const named = /;\s*fhirVersion\s*=\s*"?([^";\s]*)/i.exec(headers["content-type"] ?? "")?.[1];
+  if (named === undefined || RELEASES.has(named)) return undefined;
+  return new MedtraceError("INPUT_UNSUPPORTED", "this release of FHIR is not taken", {
+    at: "Content-Type",
+    hint: `send one of fhirVersion=${[...RELEASES].join(", ")}`,
+  });
 }
 
 /** Whether the request's token was taken: only then is there a caller. */
