@@ -93,7 +93,8 @@ export function createPipeline(parts: PipelineParts): Intake {
       const position = positions[i] as { partition: number; offset: number };
       return { id, digest, institution, partition: position.partition, offset: position.offset };
     });
-    await parts.vault.remember(receipts, watermarksOf(receipts));
+    // Other processes append too: only the vault can tell whether theirs are noted.
+    await parts.vault.remember(receipts, new Map());
   };
 
   /** Keeps on record, once each, that conflicting bytes came; gives why some of them cannot be. */
@@ -234,18 +235,6 @@ async function identify(vault: Vault, institution: string, items: readonly Item[
       person.token === undefined ? (found.next().value as Subject) : { token: person.token, also: [] },
     ),
   );
-}
-
-/**
- * Appends resolve in the order of their commits, and receipts are noted in that order: one past the highest offset
- * noted is covered. Holds for one ingest process a log; several only repeat some reading at start.
- */
-function watermarksOf(receipts: readonly Receipt[]): Map<number, number> {
-  const watermarks = new Map<number, number>();
-  for (const { partition, offset } of receipts) {
-    watermarks.set(partition, Math.max(watermarks.get(partition) ?? 0, offset + 1));
-  }
-  return watermarks;
 }
 
 function report(

@@ -7,6 +7,7 @@ import { MedtraceError } from "@medtrace/shared/errors";
 import { fromHex } from "@medtrace/shared/model/bytes";
 import type { Receipt } from "@medtrace/shared/ports/vault";
 import { inTransaction, openFile } from "../../sqlite/database.ts";
+import { Covered } from "./covered.ts";
 
 const WHAT = "receipts";
 /** Writing begins at this many, or once the oldest has waited this long. */
@@ -28,7 +29,7 @@ export class Receipts implements Disposable {
   readonly #add: StatementSync;
   readonly #cover: StatementSync;
   readonly #gathered = new Map<string, Receipt>();
-  readonly #covered: Map<number, number>;
+  readonly #covered: Covered;
   #timer: NodeJS.Timeout | undefined;
   /** The gathered receipts that are being written, slice by slice, and what they cover once all are. */
   #writing: { readonly receipts: readonly Receipt[]; done: number; readonly covered: Map<number, number> } | undefined;
@@ -53,7 +54,7 @@ export class Receipts implements Disposable {
       "INSERT INTO watermark (partition, covered) VALUES (?, ?) ON CONFLICT DO UPDATE SET covered = max(covered, excluded.covered)",
     );
     const rows = this.#db.prepare("SELECT partition, covered FROM watermark").all();
-    this.#covered = new Map(rows.map((row) => [row["partition"] as number, row["covered"] as number]));
+    this.#covered = new Covered(rows.map((row) => [row["partition"] as number, row["covered"] as number]));
   }
 
   /** A receipt in the file is older than one of the same id that waits. */
@@ -70,17 +71,18 @@ export class Receipts implements Disposable {
   /** @throws MedtraceError STORAGE_FAILED once the file has taken nothing for GATHERED_MAX receipts, or is closed. */
   remember(receipts: readonly Receipt[], watermarks: ReadonlyMap<number, number>): void {
     if (!this.#db.isOpen) throw new MedtraceError("STORAGE_FAILED", "the vault is closed");
-    for (const receipt of receipts) if (!this.#gathered.has(receipt.id)) this.#gathered.set(receipt.id, receipt);
-    for (const [partition, covered] of watermarks) {
-      this.#covered.set(partition, Math.max(covered, this.#covered.get(partition) ?? 0));
+    for (const receipt of receipts) {
+      if (!this.#gathered.has(receipt.id)) this.#gathered.set(receipt.id, receipt);
+      this.#covered.note(receipt.partition, receipt.offset);
     }
+    for (const [partition, covered] of watermarks) this.#covered.claim(partition, covered);
     if (this.#gathered.size >= GATHERED_MAX) this.flush();
     else if (this.#gathered.size >= GATHERED_MIN) this.#begin();
     else this.#timer ??= setTimeout(() => this.#begin(), WAIT_MS_MAX);
   }
 
   watermarks(): ReadonlyMap<number, number> {
-    return new Map([...this.#covered].sort(([a], [b]) => a - b));
+    return this.#covered.ends();
   }
 
   /** Writes everything that waits, now. */
@@ -105,7 +107,7 @@ export class Receipts implements Disposable {
     this.#writing ??= {
       receipts: [...this.#gathered.values()].sort((a, b) => (a.id < b.id ? -1 : 1)),
       done: 0,
-      covered: new Map(this.#covered),
+      covered: this.#covered.ends(),
     };
   }
 
