@@ -39,7 +39,7 @@ let url = "";
 let tokens: Record<"a" | "b" | "reader", string>;
 let failure: MedtraceError | undefined;
 const refused: string[] = [];
-const closing: (() => Promise<unknown>)[] = [];
+const closing: (() => PromiseLike<unknown>)[] = [];
 
 before(async () => {
   const data = await mkdtemp(join(tmpdir(), "medtrace-fhir-"));
@@ -69,7 +69,7 @@ before(async () => {
   );
   url = await listen(app, { host: "127.0.0.1", port: 0 });
   closing.push(
-    async () => app.close(),
+    () => app.close(),
     () => pipeline[Symbol.asyncDispose](),
     () => rm(data, { recursive: true }),
   );
