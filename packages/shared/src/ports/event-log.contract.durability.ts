@@ -49,12 +49,25 @@ export function durabilityContract(harness: EventLogHarness): void {
     await assertHeld(again, taken, given);
   });
 
+  it("takes what processes append that open an empty log at the same time", async () => {
+    await using storage = await harness.create();
+    const acknowledged = new Map<string, string>();
+    const said = await Promise.all([0, 1, 2].map((run) => appendByChild(harness, storage, run, 60)));
+    for (const [place, id] of said.flatMap((one) => [...one])) {
+      assert.ok(!acknowledged.has(place), `${place} was given twice`);
+      acknowledged.set(place, id);
+    }
+    await using log = await storage.open();
+    await assertAllThere(log, acknowledged);
+    assert.equal((await content(log)).size, acknowledged.size);
+  });
+
   it("keeps every acknowledged record through kill -9 in the middle, again and again", async () => {
     await using storage = await harness.create();
     await using reader = await storage.open();
     const acknowledged = new Map<string, string>();
     for (let kill = 0; kill < KILLS; kill++) {
-      for (const [place, id] of await appendUntilKilled(harness, storage, kill)) {
+      for (const [place, id] of await appendByChild(harness, storage, kill, CALLS_MAX, 1 + 150 * kill)) {
         assert.ok(!acknowledged.has(place), `${place} was given twice`);
         acknowledged.set(place, id);
       }
@@ -66,14 +79,20 @@ export function durabilityContract(harness: EventLogHarness): void {
   });
 }
 
-async function appendUntilKilled(
+/** The ids that a child process had acknowledged, by place. */
+async function appendByChild(
   harness: EventLogHarness,
   storage: EventLogStorage,
-  kill: number,
+  run: number,
+  callsMax: number,
+  killAfter?: number,
 ): Promise<Map<string, string>> {
   const script = new URL("./event-log.contract.child.ts", import.meta.url);
-  const args = [harness.module.href, storage.url, `run${kill}`, String(CALLS_MAX)];
-  const lines = await linesOfChild(script, args, 1 + 150 * kill);
+  const lines = await linesOfChild(
+    script,
+    [harness.module.href, storage.url, `run${run}`, String(callsMax)],
+    killAfter,
+  );
   const said = lines.map((line) => JSON.parse(line) as LogPosition & { readonly id: string });
   return new Map(said.map((one) => [placeOf(one), one.id]));
 }
