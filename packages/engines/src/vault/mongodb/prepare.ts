@@ -1,7 +1,7 @@
 /** The vault's collections, made where there are none. */
 import { MedtraceError } from "@medtrace/shared/errors";
 import type { Db } from "mongodb";
-import { BY_END, BY_PLACE, BY_TOKEN, collectionsOf, META, SCHEMA_VERSION } from "./schema.ts";
+import { BY_END, BY_PLACE, BY_SEEN, BY_TOKEN, collectionsOf, META, SCHEMA_VERSION } from "./schema.ts";
 
 const NAMESPACE_EXISTS = 48;
 
@@ -23,5 +23,5 @@ export async function prepare(db: Db): Promise<void> {
   }
   await identifiers.createIndexes([{ ...BY_TOKEN }]);
   await receipts.createIndexes([{ ...BY_PLACE }]);
-  await instances.createIndexes([{ ...BY_END }]);
+  await instances.createIndexes([{ ...BY_END }, { ...BY_SEEN }]);
 }

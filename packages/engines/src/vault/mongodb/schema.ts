@@ -80,6 +80,8 @@ export function collectionsOf(db: Db): Collections {
 export const BY_TOKEN = { name: "token", key: { "entries.token": 1 } } as const;
 /** By which it is told how far the log is covered. */
 export const BY_PLACE = { name: "place", key: { partition: 1, offset: 1 } } as const;
+/** By which an erasure finds who does not know of it yet. */
+export const BY_SEEN = { name: "seen", key: { seen: 1 } } as const;
 /** Instances whose process died are removed after a while. */
 export const BY_END = { name: "end", key: { expires: 1 }, expireAfterSeconds: 3_600 } as const;
 
