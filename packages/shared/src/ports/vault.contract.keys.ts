@@ -97,6 +97,9 @@ export function keysContract(harness: VaultHarness): void {
       assert.equal(await vault.lookup(A, mrn("1")), token);
       assert.equal(await vault.erase(A, token), 1);
       assert.equal(await vault.erase(A, token), 0);
+      const again = await tokenOf(vault, A, mrn("1"));
+      assert.notEqual(again, token, "the very same message as before");
+      assert.equal(await vault.erase(A, again), 1);
       await keyOf(vault, A, token);
       assert.equal(await vault.erase(A, token), 1);
     }));
