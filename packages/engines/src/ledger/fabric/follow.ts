@@ -53,9 +53,9 @@ async function* deliver(
   const close = (): void => events?.close();
   signal.addEventListener("abort", close);
   try {
-    events = await peer.network.getBlockEvents({ startBlock: BigInt(number) });
-    const iterator = events[Symbol.asyncIterator]();
-    while (!signal.aborted) {
+    events = await peer.network.getBlockEvents({ startBlock: BigInt(number) }).catch(() => undefined);
+    const iterator = events?.[Symbol.asyncIterator]();
+    while (iterator !== undefined && !signal.aborted) {
       const result = await iterator.next().catch(() => undefined);
       if (result === undefined || result.done === true) break;
       yield result.value;
