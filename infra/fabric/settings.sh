@@ -21,6 +21,12 @@ say() { printf '%s\n' "$*" >&2; }
 fail() { say "fabric: $*"; exit 1; }
 alive() { [ -s "$run/$1.pid" ] && kill -0 "$(cat "$run/$1.pid")" 2>/dev/null; }
 
+# launch NAME: starts a process of the network as up.sh described it.
+launch() {
+  setsid bash "$run/$1.start" >>"$run/$1.log" 2>&1 </dev/null &
+  echo $! >"$run/$1.pid"
+}
+
 # The executables that no registry has; on a machine without them the Fabric tests are skipped.
 missing_executables() {
   for name in peer orderer osnadmin configtxgen cryptogen; do command -v "$name" >/dev/null || printf '%s ' "$name"; done

@@ -9,11 +9,13 @@ missing=$(missing_executables)
 mkdir -p "$run/config"
 node=${MEDTRACE_NODE:-$(cd "$here/../.." && pwd)/node_modules/.bin/node}
 
+# spawn NAME [VARIABLE=VALUE…] COMMAND…: keeps how it was started, so that restart.sh can do it again.
 spawn() {
   local name=$1
   shift
-  setsid env "$@" >"$run/$name.log" 2>&1 </dev/null &
-  echo $! >"$run/$name.pid"
+  printf 'exec env' >"$run/$name.start"
+  printf ' %q' "$@" >>"$run/$name.start"
+  launch "$name"
 }
 
 # try SECONDS COMMAND…: until it succeeds; its last output where it never does.

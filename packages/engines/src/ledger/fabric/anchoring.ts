@@ -111,7 +111,7 @@ export class Anchoring {
           await peer.gateway.newTransaction(bytes).submit({ deadline: Date.now() + this.#peers.limits.submit_ms_max });
           return true;
         } catch (error) {
-          this.#peers.down(peer);
+          peer.failed();
           if (isNotSent(error)) notSent = error;
           else inDoubt = true;
         }
@@ -136,7 +136,7 @@ export class Anchoring {
             this.#peers.saw(Number(status.blockNumber));
             return status;
           } catch {
-            this.#peers.down(peer);
+            peer.failed();
           }
         }
         await sleep(STATUS_RETRY_MS);

@@ -27,7 +27,7 @@ export async function* followBlocks(
   let wait_ms = RETRY_MS;
   while (!signal.aborted) {
     const peer = peers.inOrder()[0] as Peer;
-    for await (const raw of deliver(peer, next, signal, () => peers.down(peer))) {
+    for await (const raw of deliver(peer, next, signal, () => peer.failed())) {
       const block = readBlock(raw, chaincode);
       refuseUnlessAfter(block, before, next);
       peers.saw(block.number);

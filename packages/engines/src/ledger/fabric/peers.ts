@@ -19,8 +19,9 @@ const RECEIVE_BYTES_MAX = 128 * 1_048_576;
 const KEEPALIVE_MS = 120_000;
 const KEEPALIVE_TIMEOUT_MS = 20_000;
 const WAITING_MAX = 10_000;
-/** A peer that failed is asked last for so long. */
-const DOWN_MS = 2_000;
+/** A peer that failed is asked last for so long, twice as long when it fails again, and so on up to the bound. */
+const DOWN_MS = 1_000;
+const DOWN_MS_MAX = 60_000;
 const CATCH_UP_POLL_MS = 20;
 
 export class Peer {
@@ -31,7 +32,8 @@ export class Peer {
   readonly system: Contract;
   readonly #client: Client;
   readonly #channel: string;
-  downUntil_ms: number = 0;
+  #down_ms = 0;
+  #downUntil_ms = 0;
 
   constructor(address: string, { channel, chaincode }: FabricAddress, tlsCa: Buffer, signing: SigningIdentity) {
     this.address = address;
@@ -52,6 +54,22 @@ export class Peer {
     const proposal = this.system.newProposal("GetChainInfo", { arguments: [this.#channel] });
     const info = await proposal.evaluate({ deadline: Date.now() + deadline_ms });
     return common.BlockchainInfo.deserializeBinary(info).getHeight();
+  }
+
+  get isDown(): boolean {
+    return this.#downUntil_ms > performance.now();
+  }
+
+  failed(): void {
+    // Calls that were under way together fail together, and count once.
+    if (this.isDown) return;
+    this.#down_ms = Math.min(Math.max(DOWN_MS, 2 * this.#down_ms), DOWN_MS_MAX);
+    this.#downUntil_ms = performance.now() + this.#down_ms;
+  }
+
+  served(): void {
+    this.#down_ms = 0;
+    this.#downUntil_ms = 0;
   }
 
   close(): void {
@@ -81,14 +99,7 @@ export class Peers {
 
   /** Peers in the order to ask them in now. */
   inOrder(): readonly Peer[] {
-    const now = performance.now();
-    const isDown = (peer: Peer): boolean => peer.downUntil_ms > now;
-    return [...this.#peers.filter((peer) => !isDown(peer)), ...this.#peers.filter(isDown)];
-  }
-
-  /** Asks for a peer last for a while. */
-  down(peer: Peer): void {
-    peer.downUntil_ms = performance.now() + DOWN_MS;
+    return [...this.#peers.filter(({ isDown }) => !isDown), ...this.#peers.filter(({ isDown }) => isDown)];
   }
 
   /**
@@ -102,11 +113,13 @@ export class Peers {
       for (const peer of this.inOrder()) {
         try {
           await this.#caughtUp(peer);
-          return await action(peer);
+          const result = await action(peer);
+          peer.served();
+          return result;
         } catch (error) {
           const answered = error instanceof MedtraceError ? error : chaincodeError(error);
           if (answered !== undefined) throw answered;
-          this.down(peer);
+          peer.failed();
           failed = error;
         }
       }
