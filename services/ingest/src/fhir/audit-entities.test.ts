@@ -59,7 +59,7 @@ describe("entities", () => {
       { ...consent, what: { identifier: { value: "urn:uuid:a4b1d27e-5493-11ec-bf63-0242ac130002" } } },
     ];
     const found = draft({ entity, action: "D" });
-    const logical = "hospital-a/Consent/identifier%7Curn%3Auuid%3Aa4b1d27e-5493-11ec-bf63-0242ac130002";
+    const logical = "urn:uuid:a4b1d27e-5493-11ec-bf63-0242ac130002";
     assert.deepEqual(found.consents, ["hospital-a/Consent/c1", logical]);
     assert.deepEqual(rolesOf({ entity, action: "D" }), [
       "hospital-a/Observation/1 invalidated",
@@ -91,6 +91,8 @@ describe("entities", () => {
     assert.equal(draft({ entity: [carrier({ display: "none" })] }).correlation, undefined);
     const long = draft({ entity: [carrier({ identifier: { value: `${"x".repeat(255)}🜁` } })] });
     assert.deepEqual([long.correlation, long.records, long.flags], [undefined, [], ["fhir:long-request-id"]]);
+    const odd = draft({ entity: [carrier({ reference: "Patient/4711", identifier: { value: "4711" } })] });
+    assert.deepEqual([odd.correlation, odd.records, odd.flags], [undefined, [], ["fhir:odd-request-id"]]);
   });
 
   test("without a reference are no records; only a query, or the patient, needs none", () => {

@@ -119,12 +119,25 @@ function detailsOf(entity: Element, at: string): (string | undefined)[] {
   ]);
 }
 
-/** The id of the request, by the identifier of what the entity is; one that is too long for an id is text. */
-function requestId(entity: Element, at: string, { sealing, flags }: AgentParts): string | undefined {
-  const value = identifierOf(child(entity, "what", at), `${at}.what`);
-  if (value === undefined || value.length <= CORRELATION_CHARACTERS_MAX) return value;
+/** The id of the request, by the identifier of what the entity is: anything else that it may be is text. */
+function requestId(
+  entity: Element,
+  at: string,
+  { references, persons, sealing, flags }: AgentParts,
+): string | undefined {
+  const what = child(entity, "what", at);
+  const whatAt = `${at}.what`;
+  const value = identifierOf(what, whatAt);
+  if (what?.["reference"] === undefined) {
+    if (value === undefined || value.length <= CORRELATION_CHARACTERS_MAX) return value;
+    flags.add("fhir:long-request-id");
+  } else {
+    const { patient, id } = references.read(what, whatAt, { type: "Resource" });
+    if (patient !== undefined) persons.place(patient, whatAt);
+    sealing.text(id);
+    flags.add("fhir:odd-request-id");
+  }
   sealing.text(value);
-  flags.add("fhir:long-request-id");
   return undefined;
 }
 

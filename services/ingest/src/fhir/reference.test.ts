@@ -166,6 +166,20 @@ describe("a logical reference", () => {
     assert.equal(id, "hospital-a/Device/urn%3Aoid%3A2.999.9%7Ca%20b");
   });
 
+  test("by a URI is the same to everyone", () => {
+    for (const identifier of [
+      { system: "urn:ietf:rfc:3986", value: "urn:oid:2.999.4.7" },
+      { system: "urn:ietf:rfc:3986", value: "https://b.example.org/documents/7" },
+      { value: "urn:uuid:a4b1d27e-5493-11ec-bf63-0242ac130002" },
+    ]) {
+      assert.equal(read({ identifier }).id, identifier.value);
+    }
+    const other = { system: "urn:oid:2.999.9", value: "urn:oid:2.999.4.7" };
+    assert.equal(read({ identifier: other }).id, "hospital-a/Resource/urn%3Aoid%3A2.999.9%7Curn%3Aoid%3A2.999.4.7");
+    const local = { value: "https://b.example.org/documents/7" };
+    assert.match(read({ identifier: local }).id ?? "", /^hospital-a\/Resource\/identifier%7Chttps/);
+  });
+
   test("without a value says nothing", () => {
     assert.equal(read({ identifier: { system: "urn:oid:2.999.9" }, display: "Somebody" }).id, undefined);
   });

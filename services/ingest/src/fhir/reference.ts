@@ -22,6 +22,11 @@ const PERSONAL =
   /(?:^|[&;])[^=&;]*(?:patient|subject|person|name|identifier|birth|mrn|mail|phone|address)[^=&;]*=|Patient\//i;
 const SUBJECT_URN = /^urn:medtrace:subject:([A-Za-z0-9_-]{22})$/;
 
+const URN = /^urn:/i;
+const URI_SYSTEM = "urn:ietf:rfc:3986";
+/** Stands in for the system of an identifier that has none. */
+const NO_SYSTEM = "identifier";
+
 const REFERENCE_CHARACTERS_MAX = 2_048;
 const IDENTIFIER_CHARACTERS_MAX = 512;
 const TYPE_CHARACTERS_MAX = 128;
@@ -31,7 +36,7 @@ export interface Pointed {
   readonly patient?: DraftPerson;
   /** Resource type, where the reference says it. */
   readonly type?: string | undefined;
-  /** Absolute URL or `urn:`, else `{institution}/{Type}/{id}`; of an identifier `{institution}/{Type}/{system|value}`. */
+  /** Absolute URL or `urn:`, else `{institution}/{Type}/{id}`; of an identifier that is no URI `{institution}/{Type}/{system|value}`. */
   readonly id?: string;
   readonly version?: string | undefined;
   /** Names that a directory of institutions may have for it, likeliest first. */
@@ -75,7 +80,7 @@ export function referenceReader(context: MappingContext, surroundings: Surroundi
     if (identifier === undefined) return undefined;
     const value = text(identifier, "value", at, IDENTIFIER_CHARACTERS_MAX);
     const system = text(identifier, "system", at, CODE_CHARACTERS_MAX);
-    return value === undefined ? undefined : scoped(system ?? "identifier", value);
+    return value === undefined ? undefined : scoped(system ?? NO_SYSTEM, value);
   };
 
   return {
@@ -126,8 +131,15 @@ function joined(
   const [first] = identifiers;
   if (first === undefined) return literal;
   const names = identifiers.flatMap(({ system, value }) => [`${system}|${value}`, value]);
-  const id = literal.id ?? own(literal.type ?? fallback, `${first.system}|${first.value}`);
+  const id = literal.id ?? uriOf(first) ?? own(literal.type ?? fallback, `${first.system}|${first.value}`);
   return { ...literal, id, names: [...(literal.names ?? []), ...names] };
+}
+
+/** An identifier that is a URI is known to all by it: its system says so, or a `urn:` stands there without one. */
+function uriOf({ system, value }: Identifier): string | undefined {
+  const isUri =
+    system === URI_SYSTEM ? HTTP.test(value) || OTHER_SCHEME.test(value) : system === NO_SYSTEM && URN.test(value);
+  return isUri ? value : undefined;
 }
 
 type Own = (type: string, id: string) => string;
@@ -186,7 +198,7 @@ function patientOf(path: string, query: string | undefined, scoped: Scoped): Ide
   const [resource] = parameters.getAll("_id");
   if (resource) return localIdentifier(resource);
   const [, system = "", value = ""] = /^(?:([^|,]*)\|)?([^|,]+)$/.exec(parameters.get("identifier") ?? "") ?? [];
-  return value === "" ? undefined : scoped(system === "" ? "identifier" : system, value);
+  return value === "" ? undefined : scoped(system === "" ? NO_SYSTEM : system, value);
 }
 
 /** A reference to what is known to be a patient, though not from the reference. */
@@ -200,5 +212,5 @@ function localIdentifier(id: string): Identifier {
 }
 
 function urlIdentifier(url: string): Identifier {
-  return { system: "urn:ietf:rfc:3986", value: url, scope: "shared" };
+  return { system: URI_SYSTEM, value: url, scope: "shared" };
 }

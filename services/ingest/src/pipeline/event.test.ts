@@ -79,6 +79,8 @@ test("ids that repeat a patient's identifier are veiled, alike wherever they sta
       ],
       records: [{ id: report, type: "DiagnosticReport", role: "used" }],
       consents: ["hospital-a/Consent/47110815"],
+      recipients: ["hospital-b", "hospital-a/Agent/identifier%7C47110815"],
+      system: "hospital-a/Device/phone-of-47110815",
       sealed: { labels: { [login]: "Dr. No" } },
     }),
   );
@@ -88,6 +90,7 @@ test("ids that repeat a patient's identifier are veiled, alike wherever they sta
     [veiled, veiled],
   );
   assert.equal(made.records[0]?.id, `hospital-a/DiagnosticReport/veiled-digest-${report.length}`);
+  assert.equal(made.recipients[0], "hospital-b");
   assert.match(made.consents[0] ?? "", /^hospital-a\/Consent\/veiled-/);
   assert.deepEqual(unseal(made.sealed, KEY, ID).labels, { [veiled]: "Dr. No" });
   assert.doesNotMatch(Buffer.from(eventBytes(made)).toString(), /47110815/);

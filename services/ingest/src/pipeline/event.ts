@@ -47,7 +47,7 @@ export function traceEvent(draft: Draft, parts: EventParts): TraceEvent {
     source: {
       format: draft.format,
       type: draft.type,
-      system: draft.system,
+      system: veil(draft.system, "Device"),
       digest: parts.digest,
       index: draft.index,
       flags: draft.flags,
@@ -62,10 +62,10 @@ export function traceEvent(draft: Draft, parts: EventParts): TraceEvent {
     consents: draft.consents.map((consent) => veil(consent, "Consent")),
     agents: draft.agents.map((agent) => clearAgent(agent, subjects, veil)),
     records: draft.records.map((record) => clearRecord(record, subjects, veil)),
-    recipients: draft.recipients,
+    recipients: draft.recipients.map((recipient) => veil(recipient, "Organization")),
     subjects: [...new Set(subjects.map((subject) => subject.token))],
     joins: joinsOf(draft, subjects),
-    ...(draft.correlation === undefined ? {} : { correlation: draft.correlation }),
+    ...(draft.correlation === undefined ? {} : { correlation: veil(draft.correlation, "Request") }),
     sealed: seal(sealedContent(draft, veil), parts.dataKey, sealingSubject(subjects), id, parts.random(SEAL_IV_BYTES)),
     nonce: base64url(parts.random(NONCE_BYTES)),
   };

@@ -23,3 +23,13 @@ test("a short identifier veils a whole segment only, a very short one nothing", 
   assert.equal(veil("hospital-a/Encounter/94711", "Encounter"), "hospital-a/Encounter/94711");
   assert.equal(veil("hospital-a/Encounter/12", "Encounter"), "hospital-a/Encounter/12");
 });
+
+test("an identifier is found in an id that it was encoded into", () => {
+  const veil = createVeil("hospital-a", ["e3c^^^&2.999&ISO", "ä 4711", "half \ud800"], digest);
+  for (const value of ["e3c^^^&2.999&ISO", "ä 4711"]) {
+    const id = `hospital-a/Resource/${encodeURIComponent(`identifier|${value}`)}`;
+    assert.match(veil(id, "Resource"), /^hospital-a\/Resource\/veiled-/);
+    assert.match(veil(`hospital-a/Resource/${value}`, "Resource"), /veiled/);
+  }
+  assert.equal(veil("hospital-a/Resource/e3c", "Resource"), "hospital-a/Resource/e3c");
+});

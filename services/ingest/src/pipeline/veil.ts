@@ -7,6 +7,8 @@
 const SEGMENT_LENGTH_MIN = 4;
 const INSIDE_LENGTH_MIN = 6;
 
+const UNRESERVED = /^[\w.!~*'()-]*$/;
+
 export type Veil = (id: string, type: string) => string;
 
 /**
@@ -16,10 +18,16 @@ export type Veil = (id: string, type: string) => string;
  * @param digest hex of a keyed digest of a text.
  */
 export function createVeil(institution: string, secrets: readonly string[], digest: (text: string) => string): Veil {
-  const hidden = [...new Set(secrets.map((secret) => secret.trim()))].filter((s) => s.length >= SEGMENT_LENGTH_MIN);
+  const hidden = [...new Set(secrets.flatMap(spellings))].filter((secret) => secret.length >= SEGMENT_LENGTH_MIN);
   if (hidden.length === 0) return (id) => id;
   return (id, type) =>
     hidden.some((secret) => shows(id, secret)) ? `${institution}/${type}/veiled-${digest(id)}` : id;
+}
+
+/** An identifier as it is, and as it stands in an id that was made of it. */
+function spellings(secret: string): string[] {
+  const trimmed = secret.trim();
+  return UNRESERVED.test(trimmed) ? [trimmed] : [trimmed, encodeURIComponent(trimmed.toWellFormed())];
 }
 
 function shows(id: string, secret: string): boolean {
