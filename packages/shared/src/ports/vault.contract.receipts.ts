@@ -34,10 +34,12 @@ export function receiptsContract(harness: VaultHarness): void {
       for (const other of others) await vault.remember([other], new Map([[0, 8]]));
       await only(vault);
     }
-    await using vault = await storage.open(testKeys());
-    await only(vault);
-    await vault.remember(others, new Map());
-    await only(vault);
+    for (let times = 0; times < 2; times++) {
+      await using vault = await storage.open(testKeys());
+      await only(vault);
+      await vault.remember(others, new Map());
+      await only(vault);
+    }
   });
 
   it("says per partition how far the log is covered, and never goes back", () =>
