@@ -17,5 +17,9 @@ say() { printf '%s\n' "$*" >&2; }
 fail() { say "engines: $*"; exit 1; }
 need() { command -v "$1" >/dev/null || fail "$1 is not on PATH; $2"; }
 
-# alive NAME: the process that we started under this name still runs.
-alive() { [ -s "$run/$1.pid" ] && kill -0 "$(cat "$run/$1.pid")" 2>/dev/null; }
+# alive NAME: the process that we started under this name still runs (one that nobody has reaped yet does not).
+alive() {
+  local pid
+  [ -s "$run/$1.pid" ] && pid=$(cat "$run/$1.pid") && kill -0 "$pid" 2>/dev/null || return 1
+  ! grep -q '^State:[[:space:]]*Z' "/proc/$pid/status" 2>/dev/null
+}

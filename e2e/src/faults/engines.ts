@@ -20,7 +20,8 @@ const run = promisify(execFile);
 interface OwnEngines extends AsyncDisposable {
   /** URLs by variable. */
   readonly urls: Readonly<Record<string, string>>;
-  kill(engine: Engine): void;
+  /** SIGKILL; resolves once the process is gone. */
+  kill(engine: Engine): Promise<void>;
   /** Starts those that do not run. */
   up(): Promise<void>;
 }
@@ -54,10 +55,21 @@ async function ownEngines(folder: string): Promise<OwnEngines> {
   return {
     urls,
     up,
-    kill: (engine) =>
-      void process.kill(Number(readFileSync(join(folder, "engines", `${engine}.pid`), "utf8")), "SIGKILL"),
+    async kill(engine) {
+      const pid = Number(readFileSync(join(folder, "engines", `${engine}.pid`), "utf8"));
+      process.kill(pid, "SIGKILL");
+      while (runs(pid)) await sleep(50);
+    },
     [Symbol.asyncDispose]: down,
   };
+}
+
+function runs(pid: number): boolean {
+  try {
+    return !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
 }
 
 async function freePorts(count: number): Promise<number[]> {
@@ -89,14 +101,14 @@ export async function killEnginesAndServices(rounds: number, seed: number, say: 
       for (const victim of [...SERVICES, ...ENGINES]) {
         await sleep(200 + random() * 800);
         if ((ENGINES as readonly string[]).includes(victim)) {
-          engines.kill(victim as Engine);
+          await engines.kill(victim as Engine);
           await sleep(random() * 1_000);
           await engines.up();
         } else await killService(running, victim as (typeof SERVICES)[number]);
       }
       say(`round ${round}: every service and every engine was killed once`);
     }
-    engines.kill("redis");
+    await engines.kill("redis");
     await sleep(1_000);
   } finally {
     stop = true;

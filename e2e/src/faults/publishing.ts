@@ -3,6 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Started } from "../testing/medtrace.ts";
 
 const LINES_A_REQUEST = 200;
+/** A service that answers nothing for this long is not coming back. */
+const SILENCE_MS_MAX = 120_000;
 
 /** A small seeded generator (mulberry32), so that a failing run can be repeated. */
 export function seeded(seed: number): () => number {
@@ -46,6 +48,7 @@ export async function publish(
 ): Promise<Publishing> {
   const state: Publishing = { acknowledged: new Set(), sent: 0 };
   let unanswered: string[] = [];
+  let answered_ms = performance.now();
   while (unanswered.length > 0 || !stop()) {
     while (unanswered.length < LINES_A_REQUEST && !stop()) unanswered.push(auditEvent(seed, state.sent++));
     try {
@@ -63,8 +66,10 @@ export async function publish(
         answered++;
       }
       unanswered = unanswered.slice(answered);
-    } catch {
+      answered_ms = performance.now();
+    } catch (error) {
       // The service was killed: what was not answered is sent again to the next one.
+      if (performance.now() - answered_ms > SILENCE_MS_MAX) throw error;
       await sleep(20);
     }
   }
