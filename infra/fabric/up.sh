@@ -93,7 +93,7 @@ install_chaincode() {
     rm -rf "$work"
     package=$(as "$name" peer lifecycle chaincode calculatepackageid "$run/$name.tar.gz")
     try 30 as "$name" peer lifecycle chaincode install "$run/$name.tar.gz"
-    spawn "chaincode-$name" CHAINCODE_ID="$package" CHAINCODE_SERVER_ADDRESS="127.0.0.1:$service" \
+    spawn "chaincode-$name" CORE_CHAINCODE_LOGGING_LEVEL=WARNING CHAINCODE_ID="$package" CHAINCODE_SERVER_ADDRESS="127.0.0.1:$service" \
       "$node" "$here/../../chaincode/src/fabric/main.ts"
     try 60 as "$name" peer lifecycle chaincode approveformyorg --channelID "$channel" --name "$chaincode" --version 1 --sequence 1 \
       --package-id "$package" -o 127.0.0.1:17051 --tls --cafile "$orderer_ca"
