@@ -52,8 +52,9 @@ export class Writer implements AsyncDisposable {
       if (update.number !== state.block + 1) throw outOfOrder(update.number, state.block);
       if (state.session !== this.#sessionId) {
         await interruptApplier(this.#db, state);
-        const { generation, session } = state;
-        await stateOf(this.#db).updateOne({ _id: STATE, generation, session }, { $set: { session: this.#sessionId } });
+        const { generation, session, term } = state;
+        const before = { _id: STATE, generation, session, term } as const;
+        await stateOf(this.#db).updateOne(before, { $set: { session: this.#sessionId } });
       } else if (state.staged === undefined) {
         const at = collectionsOf(this.#db, state.generation);
         const [stored] = await Promise.all([storedEvents(at, update, state), refuseKnownBatches(at, update)]);
