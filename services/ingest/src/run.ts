@@ -20,6 +20,9 @@ import { observeMllp, observePipeline, observeRefusals } from "./observe.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
 import { catchUpReceipts } from "./pipeline/receipts.ts";
 
+/** NDJSON may be of any length; who sends nothing for a while is cut off long before. */
+const REQUEST_MS_MAX = 3_600_000;
+
 export interface IngestParts {
   readonly eventLog: EventLog;
   readonly vault: Vault;
@@ -73,7 +76,15 @@ export async function startIngest({ eventLog, vault, keys, settings, log }: Inge
   // What no route takes is told in the form of its neighbours too.
   const errorHandler: ErrorHandler = (error, request, reply) =>
     /^\/fhir\b/.test(request.url) ? answerOutcome(error, request, reply) : answerProblem(error, request, reply);
-  const server = await createServer({ name: "ingest", log, metrics, tracing, ready: missing, errorHandler });
+  const server = await createServer({
+    name: "ingest",
+    log,
+    metrics,
+    tracing,
+    ready: missing,
+    errorHandler,
+    limits: { request_ms_max: REQUEST_MS_MAX },
+  });
   requireBearer(server, verifier);
   const { bodyBytesMax } = settings;
   addHl7Routes(server, { take, bodyBytesMax });
