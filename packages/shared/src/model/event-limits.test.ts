@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { INDEX_ENTRIES_MAX, type Indexed, indexFault, TEXT_CHARS_MAX, type Texts, textFault } from "./event-limits.ts";
+import {
+  DERIVATION_CHARS_MAX,
+  INDEX_ENTRIES_MAX,
+  type Indexed,
+  indexFault,
+  TEXT_CHARS_MAX,
+  type Texts,
+  textFault,
+} from "./event-limits.ts";
 import { traceTime } from "./time.ts";
 import type { RecordRole } from "./trace-event.ts";
 
@@ -44,7 +52,8 @@ test("a text of any member that is empty or too long is named; one of the limit 
   for (const [at, event] of replaced("x".repeat(TEXT_CHARS_MAX))) assert.equal(textFault(event), undefined, at);
 });
 
-const listed = (role: RecordRole, length: number): { role: RecordRole }[] => Array.from({ length }, () => ({ role }));
+const listed = (role: RecordRole, length: number, id: unknown = "r"): { id: unknown; role: RecordRole }[] =>
+  Array.from({ length }, () => ({ id, role }));
 const indexed = (more: Partial<Indexed>): Indexed => ({
   activity: { kind: "create" },
   agents: [],
@@ -67,11 +76,23 @@ test("what was made times what it was made of is limited", () => {
   for (const role of ["source", "revision", "quotation"] as const) {
     const records = [...listed(role, 256), ...listed("generated", 128), ...listed("revised", 128)];
     assert.equal(indexFault(indexed({ records }), 0), undefined, role);
-    assert.equal(indexFault(indexed({ records: [...records, { role }] }), 0)?.at, "records", role);
+    assert.equal(indexFault(indexed({ records: [...records, ...listed(role, 1)] }), 0)?.at, "records", role);
   }
   const records = [...listed("invalidated", 257), ...listed("generated", 256)];
   assert.equal(indexFault(indexed({ records }), 0), undefined, "what is gone was no source");
   assert.equal(indexFault(indexed({ records, activity: { kind: "merge" } }), 0)?.at, "records", "but that of a merge");
+});
+
+test("the ids that derivations repeat are limited", () => {
+  const long = (role: RecordRole, chars: number): { id: unknown; role: RecordRole }[] =>
+    listed(role, 32, "x".repeat(chars));
+  const fits = DERIVATION_CHARS_MAX / (2 * 32 * 32);
+  const records = (chars: number): Indexed =>
+    indexed({ records: [...long("source", chars), ...long("generated", fits)] });
+  assert.equal(indexFault(records(fits), 0), undefined);
+  assert.equal(indexFault(records(fits + 1), 0)?.at, "records");
+  const few = [...listed("source", 8, "x".repeat(TEXT_CHARS_MAX)), ...listed("revised", 8, "x".repeat(TEXT_CHARS_MAX))];
+  assert.equal(indexFault(indexed({ records: few }), 0), undefined, "a few records never are");
 });
 
 test("a time whose offset leads out of the years of four digits is none", () => {

@@ -13,6 +13,12 @@ export const TEXT_CHARS_MAX = 8_192;
  */
 export const INDEX_ENTRIES_MAX = 65_536;
 
+/** Most characters of ids that the derivations of one event may repeat: each names both of its ends. */
+export const DERIVATION_CHARS_MAX = 4_194_304;
+
+/** With fewer records than this, no derivations are over a limit. */
+const FEW_RECORDS = 16;
+
 /** Where an event is over a limit, and how. */
 export interface LimitFault {
   /** Member of the trace event, such as `records.id`. */
@@ -24,7 +30,8 @@ export interface LimitFault {
 export interface Indexed {
   readonly activity: { readonly kind: ActivityKind };
   readonly agents: readonly unknown[];
-  readonly records: readonly { readonly role: RecordRole }[];
+  /** An id that is no text is a person's, and shorter than any text. */
+  readonly records: readonly { readonly id: unknown; readonly role: RecordRole }[];
   readonly recipients: readonly unknown[];
 }
 
@@ -59,11 +66,32 @@ export function indexFault(
     const at = recipients.length > 0 ? "recipients" : records.length > agents.length ? "records" : "agents";
     return { at, message: `records, agents and subjects by recipients are over ${INDEX_ENTRIES_MAX}` };
   }
-  if (records.length ** 2 <= 4 * INDEX_ENTRIES_MAX) return undefined;
-  const sources = records.filter(({ role }) => isSource(role, activity.kind)).length;
-  const made = records.filter(({ role }) => isMade(role)).length;
-  if (sources * made <= INDEX_ENTRIES_MAX) return undefined;
-  return { at: "records", message: `sources by what was made of them are over ${INDEX_ENTRIES_MAX}` };
+  if (records.length <= FEW_RECORDS) return undefined;
+  const sources = records.filter(({ role }) => isSource(role, activity.kind));
+  const message = derivationFault(
+    sources,
+    records.filter(({ role }) => isMade(role)),
+  );
+  return message === undefined ? undefined : { at: "records", message };
+}
+
+interface Identified {
+  readonly id: unknown;
+}
+
+/** Why these sources and what was made of them make too many derivations; undefined where they do not. */
+export function derivationFault(sources: readonly Identified[], made: readonly Identified[]): string | undefined {
+  if (sources.length * made.length > INDEX_ENTRIES_MAX) {
+    return `sources by what was made of them are over ${INDEX_ENTRIES_MAX}`;
+  }
+  const chars = made.length * charsOf(sources) + sources.length * charsOf(made);
+  return chars > DERIVATION_CHARS_MAX
+    ? `ids of sources by what was made of them are over ${DERIVATION_CHARS_MAX} characters`
+    : undefined;
+}
+
+function charsOf(records: readonly Identified[]): number {
+  return records.reduce((sum, { id }) => sum + (typeof id === "string" ? id.length : 0), 0);
 }
 
 /** Whether something was made of a record of this role. */

@@ -1,5 +1,5 @@
 /** From a trace event's bytes to what the projection keeps of it; pure. */
-import { INDEX_ENTRIES_MAX } from "@medtrace/shared/model/event-limits";
+import { derivationFault, INDEX_ENTRIES_MAX } from "@medtrace/shared/model/event-limits";
 import type { RecordRole, TraceEvent } from "@medtrace/shared/model/trace-event";
 import { subjectRecordId } from "@medtrace/shared/model/trace-event";
 import type { Derivation, Facet, ProjectedEvent } from "@medtrace/shared/ports/projection";
@@ -96,9 +96,8 @@ function derivationsOf({ records, outcome, activity }: TraceEvent): Derivation[]
   const made = records.filter(
     ({ id, role }) => (role === "generated" || role === "revised") && !id.startsWith(SUBJECT_RECORD),
   );
-  if (sources.length * made.length > INDEX_ENTRIES_MAX) {
-    throw new ShapeFault(`sources by what was made of them are over ${INDEX_ENTRIES_MAX}`);
-  }
+  const fault = derivationFault(sources, made);
+  if (fault !== undefined) throw new ShapeFault(fault);
   const found = new Map<string, Derivation>();
   for (const source of sources) {
     const relation = relationTo(source.role) as Derivation["relation"];
