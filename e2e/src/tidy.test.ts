@@ -23,7 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Files that may open engines; every other file takes ports as arguments. */
 const OPENS_ENGINES =
-  /(^packages\/engines\/|\/main\.ts$|\/worker\.ts$|\/projector\/(thread|start|verify-projection|compare|rebuild)[\w-]*\.ts$|^packages\/cli\/|^bench\/|^e2e\/|\.test\.ts$|\/testing\/)/;
+  /(^packages\/engines\/|\/main\.ts$|\/worker\.ts$|\/projector\/(thread|start|verify-projection|compare|rebuild)[\w-]*\.ts$|^packages\/cli\/|^bench\/|^e2e\/|\.test\.ts$|\/testing(\/|\.ts$))/;
 
 const files: readonly { path: string; text: string }[] = CODE_ROOTS.flatMap((root) => walk(join(ROOT, root)))
   .filter((path) => path.endsWith(".ts"))
