@@ -48,15 +48,17 @@ for (const name of Object.getOwnPropertyNames(Object.prototype)) {
   });
 }
 
-test("half of a surrogate pair, in whatever text, is refused: it has no canonical form", () => {
-  for (const more of [
-    { note: "\ud800" },
-    { agent: [{ name: "x", "\udc00": 1 }] },
-    { entity: [{ policy: ["\udc00\ud800"] }] },
-  ]) {
+test("half of a surrogate pair, in whatever text, is refused at its place: it has no canonical form", () => {
+  for (const [more, at] of [
+    [{ note: "\ud800" }, "AuditEvent.note"],
+    [{ text: { div: ["x", "\udc00"] } }, "AuditEvent.text.div[1]"],
+    [{ agent: [{ name: "x", "\udc00": 1 }] }, "AuditEvent.agent[0]"],
+    [{ entity: [{ policy: ["\udc00\ud800"] }] }, "AuditEvent.entity[0].policy[0]"],
+    [{ agent: [{ name: "\ud800" }] }, "AuditEvent.agent[0].name"],
+  ] as const) {
     assert.throws(
       () => auditEvent(more),
-      (error: unknown) => hasCode(error, "INPUT_MALFORMED", "INPUT_INVALID"),
+      (error: unknown) => hasCode(error, "INPUT_MALFORMED", "INPUT_INVALID") && error.at === at,
     );
   }
 });

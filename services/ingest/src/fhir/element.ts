@@ -103,16 +103,28 @@ function textOf(value: unknown, at: string, charactersMax: number): string | und
 /**
  * The canonical bytes of a whole resource, which its digest is over.
  *
- * @throws MedtraceError INPUT_MALFORMED where it has none: no text may hold half of a surrogate pair.
+ * @throws MedtraceError INPUT_MALFORMED where it has none: no text, nor a member's name, may hold half of a surrogate pair.
  */
 export function canonicalOf(resource: Element, at: string): Uint8Array {
   try {
     return canonicalBytes(resource as Json);
   } catch (cause) {
-    throw new MedtraceError("INPUT_MALFORMED", "the resource has no canonical form", {
-      at,
-      hint: "look for half surrogate pairs",
+    throw new MedtraceError("INPUT_MALFORMED", "the resource has no canonical form: half of a surrogate pair", {
+      at: halfAt(resource, at) ?? at,
+      hint: "cut text between characters",
       cause,
     });
   }
+}
+
+/** The first place that holds half of a surrogate pair; for a member's name, what it is a member of. */
+function halfAt(value: unknown, at: string): string | undefined {
+  if (typeof value === "string") return value.isWellFormed() ? undefined : at;
+  if (typeof value !== "object" || value === null) return undefined;
+  for (const [name, member] of Object.entries(value)) {
+    if (!name.isWellFormed()) return at;
+    const found = halfAt(member, Array.isArray(value) ? `${at}[${name}]` : `${at}.${name}`);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }

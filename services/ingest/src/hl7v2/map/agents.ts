@@ -1,8 +1,9 @@
 /** Who took part: staff, the sending application, and the organisation that answers for them. */
 import type { DraftAgent } from "../../normalise/draft.ts";
+import { knownInstitution } from "../../normalise/institutions.ts";
 import { AGENTS_MAX, cut, SEALED_VALUE_LENGTH_MAX } from "../limits.ts";
 import { field, part, rawField, repetitions, type Segment, spoken } from "../message.ts";
-import { assignerOf, authorityNames, type Flags, type Hl7Context, idText, knownInstitution } from "./context.ts";
+import { assignerOf, authorityNames, type Flags, type Hl7Context, idText } from "./context.ts";
 
 /** A field that names staff: XCN (or PPN, which begins as XCN does), or NDL, whose first component holds the name. */
 type StaffField = readonly [field: number, role: string, form?: "NDL"];

@@ -2,6 +2,7 @@
 import { MedtraceError } from "@medtrace/shared/errors";
 import type { TraceTime } from "@medtrace/shared/model/trace-event";
 import type { MappingContext } from "../../normalise/draft.ts";
+import { knownInstitution } from "../../normalise/institutions.ts";
 import type { Hl7Flag } from "../flags.ts";
 import { ID_LENGTH_MAX } from "../limits.ts";
 import { part, type Segment } from "../message.ts";
@@ -17,17 +18,6 @@ export type Flags = Set<Hl7Flag>;
 const ABSOLUTE = /^(?:urn:|https?:\/\/)/i;
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\s]+/gu;
 const PLAIN = /^[!-~]+$/;
-
-/** The institution that a facility is known as; undefined where the directory does not know it. */
-export function knownInstitution(name: string, context: Hl7Context): string | undefined {
-  if (name === "") return undefined;
-  const { directory } = context;
-  const found = directory.resolve(name);
-  if (found !== name || found === context.institution) return found;
-  // A name that is the institution's id resolves to itself, as an unknown one does; in other letter case it does not.
-  const other = name === name.toUpperCase() ? name.toLowerCase() : name.toUpperCase();
-  return other !== name && directory.resolve(other) === name ? name : undefined;
-}
 
 /** Names of an HD (namespace, universal id, its type) or an XON's id, likeliest first: `urn:oid:` for an ISO OID. */
 export function authorityNames(namespace: string, universal: string, type: string): string[] {
