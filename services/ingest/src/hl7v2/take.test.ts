@@ -11,11 +11,14 @@ class MemoryIntake implements Intake {
   readonly calls: Draft[][] = [];
   readonly #raw = new Map<string, string>();
   failure: Error | undefined;
+  refuse: (draft: Draft) => MedtraceError | undefined = () => undefined;
 
   async accept(_institution: string, drafts: readonly Draft[]): Promise<readonly Receipted[]> {
     this.calls.push([...drafts]);
     if (this.failure !== undefined) throw this.failure;
     return drafts.map((draft): Receipted => {
+      const error = this.refuse(draft);
+      if (error !== undefined) return { status: "refused", error };
       const id = `${draft.messageId}/${draft.index}`;
       const raw = Buffer.from(draft.raw).toString("latin1");
       const known = this.#raw.get(id);
@@ -87,6 +90,17 @@ test("what storage refuses may be sent again, and nothing after it is tried", as
     assert.ok(codes(taken).every((code) => code.startsWith("AE ")));
     assert.ok(taken.messages.every(({ status, ids }) => status === "refused" && ids.length === 0));
   }
+});
+
+test("a message whose event the intake refuses is rejected by itself, and never to be sent again", async () => {
+  const { take, intake } = setUp();
+  intake.refuse = ({ messageId }) =>
+    messageId === "M2" ? new MedtraceError("INPUT_TOO_LARGE", "it is too large", { at: "message" }) : undefined;
+  const taken = await take(["M1", "M2", "M3"].map((id) => one(id)).join("\r"));
+  assert.deepEqual(statuses(taken), ["M1 accepted", "M2 refused", "M3 accepted"]);
+  assert.deepEqual(codes(taken), ["AA M1", "AR M2", "AA M3"]);
+  assert.equal(taken.messages[1]?.error?.code, "INPUT_TOO_LARGE");
+  assert.deepEqual(taken.messages[1]?.ids, []);
 });
 
 test("many messages share calls to the intake, and each call is bounded", async () => {
