@@ -15,4 +15,6 @@ if alive "$name"; then
   kill "-$signal" "$pid"
   while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
 fi
+# Another process may be given this id.
+rm -f "$run/$name.pid"
 [ -n "$only" ] || launch "$name"
