@@ -52,6 +52,8 @@ export async function startProcesses(env: Environment, log: Logger): Promise<Pla
   const lock = await takeFolderLock(join(data, "medtrace.lock"));
   const keepers: Keeper[] = [];
   const end = async (): Promise<void> => {
+    // A terminal's Ctrl-C has reached all of them: whichever is drained first must not be started again.
+    for (const keeper of keepers) keeper.letEnd();
     for (const keeper of keepers) await keeper.stop();
     await lock[Symbol.asyncDispose]();
   };
@@ -107,8 +109,13 @@ class Keeper {
     return this.#first.promise;
   }
 
-  async stop(): Promise<void> {
+  /** From now on the process may end, and stays ended. */
+  letEnd(): void {
     this.#stopping.abort();
+  }
+
+  async stop(): Promise<void> {
+    this.letEnd();
     this.#child?.kill("SIGTERM");
     await this.#kept;
   }

@@ -1,4 +1,5 @@
 /** `medtrace fsck`: whether log, ledger and projection agree. */
+import { partitionOf } from "@medtrace/shared/model/batch";
 import { type AddCommand, type Cli, type CommonOptions, describe, ending } from "../cli.ts";
 import { openForChecking } from "../engines.ts";
 import { EXIT_NO, EXIT_OK } from "../failure.ts";
@@ -42,7 +43,9 @@ interface Counts {
 }
 
 async function countsOf({ eventLog, ledger, projection }: FsckParts): Promise<Counts> {
-  const heads = (await ledger.listStreams()).filter((head) => head.owner === ledger.owner);
+  const heads = (await ledger.listStreams()).filter(
+    ({ owner, stream }) => owner === ledger.owner && partitionOf(eventLog.name, stream) !== undefined,
+  );
   const anchored = heads.reduce((sum, { batch }) => sum + batch.end, 0);
   const logged = await eventLog.ranges().then(
     (ranges) => ranges.reduce((sum, { end }) => sum + end, 0),
