@@ -1,18 +1,22 @@
-# Organisations, ports and places of the native Fabric network; sourced by the scripts beside it.
+# Organisations, ports and places of the native Fabric network; sourced by the scripts beside it. A second network on one
+# machine has a run folder, an env file and ports of its own.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 run=${MEDTRACE_FABRIC_RUN:-$here/.run}
-env_file=$here/fabric.env
+env_file=${MEDTRACE_FABRIC_ENV:-$here/fabric.env}
+# The network's ports are this one plus 51 to 999.
+base=${FABRIC_PORT_BASE:-17000}
 channel=medtrace
 chaincode=medtrace
 
 # organisation  MSP id         domain                peer   chaincode-events  chaincode server
-organisations="hospital-a HospitalAMSP hospital-a.medtrace 17151 17152 17159
-hospital-b HospitalBMSP hospital-b.medtrace 17251 17252 17259
-supervisor SupervisorMSP supervisor.medtrace 17351 17352 17359"
+organisations="hospital-a HospitalAMSP hospital-a.medtrace $((base + 151)) $((base + 152)) $((base + 159))
+hospital-b HospitalBMSP hospital-b.medtrace $((base + 251)) $((base + 252)) $((base + 259))
+supervisor SupervisorMSP supervisor.medtrace $((base + 351)) $((base + 352)) $((base + 359))"
 # orderer  listen admin operations
-orderers="orderer1 17051 17053 17054
-orderer2 17061 17063 17064
-orderer3 17071 17073 17074"
+orderers="orderer1 $((base + 51)) $((base + 53)) $((base + 54))
+orderer2 $((base + 61)) $((base + 63)) $((base + 64))
+orderer3 $((base + 71)) $((base + 73)) $((base + 74))"
+orderer=127.0.0.1:$((base + 51))
 
 crypto=$run/crypto
 orderer_ca=$crypto/ordererOrganizations/orderer.medtrace/tlsca/tlsca.orderer.medtrace-cert.pem

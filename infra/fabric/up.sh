@@ -31,8 +31,10 @@ try() {
 identities() {
   say "making development identities …"
   (umask 077 && cryptogen generate --config="$here/config/crypto-config.yaml" --output="$crypto") >/dev/null
-  cp "$here/config/configtx.yaml" "$here/config/orderer.yaml" "$run/config/"
-  sed "s#crypto/#$crypto/#" "$here/config/configtx.yaml" >"$run/config/configtx.yaml"
+  cp "$here/config/orderer.yaml" "$run/config/"
+  local port ports=()
+  for port in 51 61 71 151 251 351; do ports+=(-e "s/\b$((17000 + port))\b/$((base + port))/"); done
+  sed -e "s#crypto/#$crypto/#" "${ports[@]}" "$here/config/configtx.yaml" >"$run/config/configtx.yaml"
   sed -e "s#BUILDER_PATH#$here/builder#" -e "s#SNAPSHOTS_PATH#$run/snapshots#" "$here/config/core.yaml" >"$run/config/core.yaml"
   FABRIC_CFG_PATH=$run/config configtxgen -profile Medtrace -channelID "$channel" -outputBlock "$run/genesis.block" \
     2>"$run/configtxgen.log" || { tail -5 "$run/configtxgen.log" >&2; fail "configtxgen failed"; }
@@ -96,14 +98,14 @@ install_chaincode() {
     spawn "chaincode-$name" CORE_CHAINCODE_LOGGING_LEVEL=WARNING CHAINCODE_ID="$package" CHAINCODE_SERVER_ADDRESS="127.0.0.1:$service" \
       "$node" "$here/../../chaincode/src/fabric/main.ts"
     try 60 as "$name" peer lifecycle chaincode approveformyorg --channelID "$channel" --name "$chaincode" --version 1 --sequence 1 \
-      --package-id "$package" -o 127.0.0.1:17051 --tls --cafile "$orderer_ca"
+      --package-id "$package" -o "$orderer" --tls --cafile "$orderer_ca"
   done <<<"$organisations"
   local peers=()
   while read -r name msp domain port chaincode_port service; do
     peers+=(--peerAddresses "127.0.0.1:$port" --tlsRootCertFiles "$crypto/peerOrganizations/$domain/tlsca/tlsca.$domain-cert.pem")
   done <<<"$organisations"
   try 60 as hospital-a peer lifecycle chaincode commit --channelID "$channel" --name "$chaincode" --version 1 --sequence 1 \
-    -o 127.0.0.1:17051 --tls --cafile "$orderer_ca" "${peers[@]}"
+    -o "$orderer" --tls --cafile "$orderer_ca" "${peers[@]}"
 }
 
 # Each organisation's client under its MSP id, as the ledger engine looks for it.
@@ -114,11 +116,16 @@ write_env() {
     ln -sfn "$crypto/peerOrganizations/$domain/users/User1@$domain/msp" "$run/identities/$msp"
   done <<<"$organisations"
   cat "$crypto"/peerOrganizations/*/tlsca/*.pem >"$run/tls-cas.pem"
+  local peers
+  peers=$(awk '{printf "%slocalhost:%s", (NR > 1 ? "," : ""), $4}' <<<"$organisations")
   cat >"$env_file" <<EOF
-export LEDGER_URL="fabric://localhost:17151,localhost:17251,localhost:17351/$channel/$chaincode"
+export LEDGER_URL="fabric://$peers/$channel/$chaincode"
 export LEDGER_OWNER="HospitalAMSP"
 export FABRIC_IDENTITIES="$run/identities"
 export FABRIC_TLS_CA="$run/tls-cas.pem"
+export MEDTRACE_FABRIC_RUN="$run"
+export MEDTRACE_FABRIC_ENV="$env_file"
+export FABRIC_PORT_BASE="$base"
 EOF
 }
 
@@ -129,4 +136,4 @@ start_peers
 say "installing, approving and committing the chaincode …"
 install_chaincode
 write_env
-say "up: channel $channel with chaincode $chaincode; next: source infra/fabric/fabric.env"
+say "up: channel $channel with chaincode $chaincode; next: source $env_file"
