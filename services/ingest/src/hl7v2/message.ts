@@ -23,10 +23,27 @@ export interface MessageBytes {
   readonly flags: readonly Hl7Flag[];
 }
 
-export interface Segment {
+/** One line of a message. Its fields are cut once one far in is asked for, and kept: most are asked for several. */
+export class Segment {
   readonly name: string;
   readonly text: string;
   readonly syntax: Syntax;
+  #fields: readonly string[] | undefined;
+
+  constructor(name: string, text: string, syntax: Syntax) {
+    this.name = name;
+    this.text = text;
+    this.syntax = syntax;
+  }
+
+  /** What stands between separators: the name at 0; "" past the end. */
+  piece(index: number): string {
+    if (index >= FIELDS_KEPT || (this.#fields === undefined && index <= NEAR_FIELD)) {
+      return piece(this.text, this.syntax.delimiters.field, index);
+    }
+    this.#fields ??= this.text.split(this.syntax.delimiters.field, FIELDS_KEPT);
+    return this.#fields[index] ?? "";
+  }
 }
 
 export interface Syntax {
@@ -50,6 +67,10 @@ export interface Message {
 const VERSIONS: ReadonlySet<string> = new Set(
   "2.1 2.2 2.3 2.3.1 2.3.2 2.4 2.5 2.5.1 2.6 2.7 2.7.1 2.8 2.8.1 2.8.2 2.9 2.9.1".split(" "),
 );
+/** Fields of one segment that are kept cut; the mapping asks for none beyond. */
+const FIELDS_KEPT = 64;
+/** Up to here, looking for a field costs less than cutting all of them. */
+const NEAR_FIELD = 3;
 const SEGMENT_NAME = /^[A-Z][A-Z0-9]{2}/;
 /** At least one character that is neither white space nor a control: an id of nothing else would be everyone's. */
 const PRINTED = /[^\s\p{C}]/u;
@@ -74,7 +95,7 @@ export function readHeader({ raw, width }: MessageBytes): Header {
       hint: "HL7 v2 messages are sent as ER7, segment by segment, from MSH on",
     });
   }
-  return { msh: { name: "MSH", text, syntax: { delimiters: readDelimiters(text), decode: latin1 } }, width };
+  return { msh: new Segment("MSH", text, { delimiters: readDelimiters(text), decode: latin1 }), width };
 }
 
 /**
@@ -112,7 +133,7 @@ function readSegments(text: string, syntax: Syntax, flags: Hl7Flag[]): Segment[]
     if (line === "") continue;
     const name = line.slice(0, 3);
     if (SEGMENT_NAME.test(name) && (line.length === 3 || line[3] === syntax.delimiters.field)) {
-      segments.push({ name, text: line, syntax });
+      segments.push(new Segment(name, line, syntax));
     } else if (line.trim() !== "" && !flags.includes("hl7:not-a-segment")) {
       flags.push("hl7:not-a-segment");
     }
@@ -141,10 +162,10 @@ export function wideText(raw: Uint8Array, width: "utf-16le" | "utf-16be"): strin
 }
 
 /** The n-th field as it stands in the message: escaped, with all repetitions; "" where it is absent. */
-export function rawField({ name, text, syntax }: Segment, n: number): string {
-  const separator = syntax.delimiters.field;
-  if (name !== "MSH" && name !== "BHS" && name !== "FHS") return piece(text, separator, n);
-  return n === 1 ? separator : piece(text, separator, n - 1);
+export function rawField(segment: Segment, n: number): string {
+  const { name } = segment;
+  if (name !== "MSH" && name !== "BHS" && name !== "FHS") return segment.piece(n);
+  return n === 1 ? segment.syntax.delimiters.field : segment.piece(n - 1);
 }
 
 /** The repetitions of the n-th field, escaped; one "" where the field is absent. */
@@ -159,7 +180,8 @@ export function repetitions(segment: Segment, n: number): readonly string[] {
  * from 1. Unescaped and trimmed; "" where it is absent or null.
  */
 export function field(segment: Segment, n: number, rep = 1, comp = 1, sub = 1): string {
-  return part(segment, piece(rawField(segment, n), segment.syntax.delimiters.repetition, rep - 1), comp, sub);
+  const text = rawField(segment, n);
+  return text === "" ? "" : part(segment, piece(text, segment.syntax.delimiters.repetition, rep - 1), comp, sub);
 }
 
 /** A value inside one of a field's {@link repetitions}, as {@link field} gives it. */
@@ -173,11 +195,15 @@ export function part({ syntax }: Segment, repetition: string, comp = 1, sub = 1)
 /** A whole repetition as text for people: its components unescaped, parted by blanks. */
 export function spoken({ syntax }: Segment, repetition: string): string {
   const { component, subcomponent } = syntax.delimiters;
-  const words = repetition
-    .replaceAll(subcomponent, component)
-    .split(component)
-    .map((word) => (word === HL7_NULL ? "" : unescapeValue(word, syntax.delimiters, syntax.decode).trim()));
-  return words.filter((word) => word !== "").join(" ");
+  let text = "";
+  for (const words of repetition.split(component)) {
+    for (const word of words.includes(subcomponent) ? words.split(subcomponent) : [words]) {
+      const value =
+        word === "" || word === HL7_NULL ? "" : unescapeValue(word, syntax.delimiters, syntax.decode).trim();
+      if (value !== "") text = text === "" ? value : `${text} ${value}`;
+    }
+  }
+  return text;
 }
 
 function piece(text: string, separator: string, index: number): string {

@@ -6,7 +6,7 @@ import { MedtraceError } from "@medtrace/shared/errors";
 import { readDelimiters } from "./delimiters.ts";
 import type { Hl7Flag } from "./flags.ts";
 import { holdWithin, MESSAGES_MAX } from "./limits.ts";
-import { field, type MessageBytes, type Segment, type Width, wideText } from "./message.ts";
+import { field, type MessageBytes, Segment, type Width, wideText } from "./message.ts";
 
 export interface Body {
   readonly messages: readonly MessageBytes[];
@@ -185,7 +185,7 @@ class BodyReader {
 export function envelopeSegment(line: string): Segment | undefined {
   try {
     const delimiters = readDelimiters(line);
-    return { name: line.slice(0, 3), text: line, syntax: { delimiters, decode: () => "" } };
+    return new Segment(line.slice(0, 3), line, { delimiters, decode: () => "" });
   } catch {
     return undefined;
   }
