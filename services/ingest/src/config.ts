@@ -8,7 +8,10 @@ import {
   readSettings,
   wholeNumber,
 } from "@medtrace/shared/config";
+import { MedtraceError } from "@medtrace/shared/errors";
 import { z } from "zod";
+import { MLLP_LIMITS, type MllpLimits } from "./mllp/limits.ts";
+import type { MllpTlsFiles } from "./mllp/tls.ts";
 
 export interface IngestSettings {
   readonly engines: EngineSettings;
@@ -23,7 +26,9 @@ export interface IngestSettings {
   /** Offset for source times that carry none. */
   readonly zone: string;
   readonly bodyBytesMax: number;
-  readonly frameBytesMax: number;
+  readonly mllpLimits: Partial<MllpLimits>;
+  /** Undefined: MLLP over plain TCP. */
+  readonly mllpTls: MllpTlsFiles | undefined;
 }
 
 const shape = {
@@ -40,9 +45,16 @@ const shape = {
     .regex(/^[+-]([01]\d|2[0-3]):[0-5]\d$/, "wants an offset such as +01:00")
     .default("+00:00"),
   INGEST_BODY_BYTES_MAX: wholeNumber(1_024, 1_073_741_824, 32 * 1_048_576),
-  INGEST_FRAME_BYTES_MAX: wholeNumber(1_024, 268_435_456, 16 * 1_048_576),
+  INGEST_FRAME_BYTES_MAX: wholeNumber(1_024, 268_435_456, MLLP_LIMITS.frameBytesMax),
+  INGEST_MLLP_CONNECTIONS_MAX: wholeNumber(1, 65_535, MLLP_LIMITS.connectionsMax),
+  INGEST_MLLP_IDLE_MS_MAX: wholeNumber(1_000, 86_400_000, MLLP_LIMITS.idle_ms_max),
+  INGEST_MLLP_FRAME_MS_MAX: wholeNumber(1_000, 3_600_000, MLLP_LIMITS.frame_ms_max),
+  INGEST_MLLP_TLS_CERT: z.string().optional(),
+  INGEST_MLLP_TLS_KEY: z.string().optional(),
+  INGEST_MLLP_TLS_CLIENT_CA: z.string().optional(),
 };
 
+/** @throws MedtraceError CONFIGURATION, saying which variable is wrong. */
 export function ingestSettings(env: Environment = process.env): IngestSettings {
   const settings = readSettings(shape, env);
   return {
@@ -55,6 +67,22 @@ export function ingestSettings(env: Environment = process.env): IngestSettings {
     directory: settings.INGEST_DIRECTORY,
     zone: settings.INGEST_ZONE,
     bodyBytesMax: settings.INGEST_BODY_BYTES_MAX,
-    frameBytesMax: settings.INGEST_FRAME_BYTES_MAX,
+    mllpLimits: {
+      frameBytesMax: settings.INGEST_FRAME_BYTES_MAX,
+      connectionsMax: settings.INGEST_MLLP_CONNECTIONS_MAX,
+      idle_ms_max: settings.INGEST_MLLP_IDLE_MS_MAX,
+      frame_ms_max: settings.INGEST_MLLP_FRAME_MS_MAX,
+    },
+    mllpTls: tlsFiles(settings.INGEST_MLLP_TLS_CERT, settings.INGEST_MLLP_TLS_KEY, settings.INGEST_MLLP_TLS_CLIENT_CA),
   };
+}
+
+/** Half of what TLS needs must not quietly mean none of it. */
+function tlsFiles(cert?: string, key?: string, clientCa?: string): MllpTlsFiles | undefined {
+  if (cert !== undefined && key !== undefined) return { cert, key, clientCa };
+  if (cert === undefined && key === undefined && clientCa === undefined) return undefined;
+  throw new MedtraceError("CONFIGURATION", "MLLP over TLS wants both a certificate and its key", {
+    at: cert === undefined ? "INGEST_MLLP_TLS_CERT" : "INGEST_MLLP_TLS_KEY",
+    hint: "set INGEST_MLLP_TLS_CERT and INGEST_MLLP_TLS_KEY; INGEST_MLLP_TLS_CLIENT_CA is for client certificates",
+  });
 }

@@ -15,6 +15,7 @@ import { reject } from "./hl7v2/ack.ts";
 import { addHl7Routes } from "./hl7v2/routes.ts";
 import { createTake } from "./hl7v2/take.ts";
 import { startMllp } from "./mllp/server.ts";
+import { loadMllpTls } from "./mllp/tls.ts";
 import type { MappingContext } from "./normalise/draft.ts";
 import { observeMllp, observePipeline, observeRefusals } from "./observe.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
@@ -41,6 +42,7 @@ export interface RunningIngest extends AsyncDisposable {
 /** Starts taking. Disposing stops accepting, answers what is in flight, then stops. */
 export async function startIngest({ eventLog, vault, keys, settings, log }: IngestParts): Promise<RunningIngest> {
   const directory = await loadDirectory(settings.directory);
+  const tls = settings.mllpTls === undefined ? undefined : await loadMllpTls(settings.mllpTls, directory);
   const noted = await catchUpReceipts(eventLog, vault);
   if (noted > 0) log.info({ noted }, "noted receipts for what the log held beyond them");
 
@@ -97,8 +99,9 @@ export async function startIngest({ eventLog, vault, keys, settings, log }: Inge
     // By HTTP a message is in its request's span already.
     take: (institution, content) => inServerSpan(tracing, "mllp message", () => take(institution, content)),
     reject: (error) => reject(error, { controlId: controlId(), now_ms: now_ms() }),
-    limits: { frameBytesMax: settings.frameBytesMax },
+    limits: settings.mllpLimits,
     log,
+    ...(tls === undefined ? {} : { tls }),
   });
   observeMllp(metrics, mllp.tallies);
   return {

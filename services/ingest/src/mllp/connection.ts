@@ -29,6 +29,8 @@ interface Refusal {
   readonly error: MedtraceError;
 }
 
+const KEEP_ALIVE_MS = 60_000;
+
 export class Connection {
   readonly #socket: Socket;
   readonly #institution: string;
@@ -60,6 +62,8 @@ export class Connection {
     this.#framer = new Framer(shared.limits.frameBytesMax);
     this.#peer = `${socket.remoteAddress ?? ""}:${socket.remotePort ?? ""}`;
     socket.setNoDelay(true);
+    // A peer that is gone without a word is noticed long before it counts as silent.
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
     socket.setTimeout(shared.limits.idle_ms_max);
     socket.on("data", (chunk) => this.#read(chunk));
     socket.on("end", () => this.end());

@@ -13,14 +13,18 @@ function der(tag: number, ...parts: (Buffer | string)[]): Buffer {
   return Buffer.concat([Buffer.from([tag, ...length]), content]);
 }
 
-/** Key and certificate (RFC 5280) of this common name, for 127.0.0.1, signed by itself. */
-export function selfSigned(commonName: string): { readonly key: string; readonly cert: string } {
+/** Key and certificate (RFC 5280) of this common name and these URIs, for 127.0.0.1, signed by itself. */
+export function selfSigned(
+  commonName: string,
+  uris: readonly string[] = [],
+): { readonly key: string; readonly cert: string } {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const name = der(0x30, der(0x31, der(0x30, COMMON_NAME, der(0x0c, Buffer.from(commonName)))));
   const algorithm = der(0x30, ECDSA_SHA256);
   const validity = der(0x30, der(0x17, Buffer.from("200101000000Z")), der(0x18, Buffer.from("21200101000000Z")));
+  const names = uris.map((uri) => der(0x86, Buffer.from(uri)));
   const authority = der(0x30, BASIC_CONSTRAINTS, der(0x04, der(0x30, "0101ff")));
-  const address = der(0x30, SUBJECT_ALT_NAME, der(0x04, der(0x30, der(0x87, "7f000001"))));
+  const address = der(0x30, SUBJECT_ALT_NAME, der(0x04, der(0x30, der(0x87, "7f000001"), ...names)));
   const body = der(
     0x30,
     der(0xa0, "020102"),
