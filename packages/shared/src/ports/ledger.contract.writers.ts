@@ -78,6 +78,25 @@ export function writersContract(harness: LedgerHarness): void {
     }
   });
 
+  it("opens soundly at any moment while another process anchors", async () => {
+    await using storage = await harness.create();
+    await using _made = await storage.open(owner);
+    const stream = newStream();
+    let anchoring = true;
+    const child = runChild(harness, storage, { owner, stream, batches_max: 60 }).finally(() => {
+      anchoring = false;
+    });
+    while (anchoring) {
+      await using opened = await storage.open(owner);
+      await opened.height();
+      // Opening may take no turn of the loop, and then nothing would be heard of the child.
+      await new Promise(setImmediate);
+    }
+    const last = (await child).at(-1);
+    await using ledger = await storage.open(owner);
+    assert.deepEqual((await ledger.readHead(owner, stream))?.batch, last);
+  });
+
   it("keeps one chain when processes contest one stream", async () => {
     await using storage = await harness.create();
     await using ledger = await storage.open(owner);

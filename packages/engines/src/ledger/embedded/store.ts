@@ -137,6 +137,16 @@ export class Store {
 
   /** Cheap, for opening: the last block is the one under the last checkpoint. @throws MedtraceError INTEGRITY */
   verifyHead(): void {
+    // One snapshot: what another process appends meanwhile is no row too many.
+    this.db.exec("BEGIN");
+    try {
+      this.#verifyHead();
+    } finally {
+      this.db.exec("ROLLBACK");
+    }
+  }
+
+  #verifyHead(): void {
     const height = this.height();
     if (this.findNode(0, height) !== undefined || (height === 0 && this.#statements.anyRow.get() !== undefined)) {
       throw new MedtraceError("INTEGRITY", `block ${height} is gone`, { at: `block ${height}` });
