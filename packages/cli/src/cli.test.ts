@@ -66,7 +66,18 @@ suite("command line", () => {
   test("the executable runs, and knows every command", async () => {
     const bin = join(import.meta.dirname, "..", "bin", "medtrace.mjs");
     const { stdout } = await promisify(execFile)(process.execPath, [bin, "--help"]);
-    for (const name of ["start", "token", "publish", "simulate", "trace", "evidence", "verify", "fsck", "rebuild"]) {
+    for (const name of [
+      "start",
+      "token",
+      "publish",
+      "simulate",
+      "trace",
+      "evidence",
+      "verify",
+      "fsck",
+      "audit",
+      "rebuild",
+    ]) {
       assert.match(stdout, new RegExp(`^ {2}${name}\\b`, "m"));
     }
   });

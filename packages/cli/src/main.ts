@@ -1,5 +1,6 @@
 /** `medtrace`: every command is a file in commands/ and one line here. */
 import { type AddCommand, type Cli, runCli } from "./cli.ts";
+import { addAudit } from "./commands/audit.ts";
 import { addEvidence } from "./commands/evidence.ts";
 import { addFsck } from "./commands/fsck.ts";
 import { addPublish } from "./commands/publish.ts";
@@ -21,6 +22,7 @@ const COMMANDS: readonly AddCommand[] = [
   addEvidence,
   addVerify,
   addFsck,
+  addAudit,
   addRebuild,
   addRedrive,
 ];

@@ -12,12 +12,17 @@ const { ENDORSER_TRANSACTION } = common.HeaderType;
 const { VALID, DUPLICATE_TXID } = peer.TxValidationCode;
 
 /**
- * Hash of a block's header: SHA-256 of the DER of SEQUENCE { number INTEGER, previousHash OCTET STRING, dataHash OCTET
- * STRING } (Fabric, protoutil BlockHeaderBytes).
+ * A block's header as it is hashed and signed: the DER of SEQUENCE { number INTEGER, previousHash OCTET STRING, dataHash
+ * OCTET STRING } (Fabric, protoutil BlockHeaderBytes).
  */
-export function headerHash(number: number, previous: Bytes, dataHash: Bytes): string {
+export function headerBytes(number: number, previous: Bytes, dataHash: Bytes): Bytes {
   const body = [integer(number), tagged(0x04, previous), tagged(0x04, dataHash)];
-  return hex(sha256(tagged(0x30, Buffer.concat(body))));
+  return tagged(0x30, Buffer.concat(body));
+}
+
+/** Hash of a block's header: SHA-256 of {@link headerBytes}, hex. */
+export function headerHash(number: number, previous: Bytes, dataHash: Bytes): string {
+  return hex(sha256(headerBytes(number, previous, dataHash)));
 }
 
 /** DER INTEGER >= 0: the fewest bytes whose first bit is 0. */

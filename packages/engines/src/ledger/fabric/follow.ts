@@ -10,17 +10,28 @@ import type { Peer, Peers } from "./peers.ts";
 const RETRY_MS = 50;
 const RETRY_MS_MAX = 5_000;
 
+export interface FollowedBlock {
+  readonly block: LedgerBlock;
+  /** As the peer gave it. */
+  readonly raw: common.Block;
+}
+
+/** As {@link followRawBlocks}, without what the peer gave. */
+export async function* followBlocks(...followed: Parameters<typeof followRawBlocks>): AsyncGenerator<LedgerBlock> {
+  for await (const { block } of followRawBlocks(...followed)) yield block;
+}
+
 /**
  * Blocks from `number` on, until the signal aborts. Where a peer goes away, the next one goes on.
  *
  * @throws MedtraceError INTEGRITY where a block is not what its header says, or not the one after the last.
  */
-export async function* followBlocks(
+export async function* followRawBlocks(
   peers: Peers,
   chaincode: string,
   number: number,
   signal: AbortSignal,
-): AsyncGenerator<LedgerBlock> {
+): AsyncGenerator<FollowedBlock> {
   // One block earlier, so that even the first one given is seen to follow another.
   let next = Math.max(0, number - 1);
   let before: LedgerBlock | undefined;
@@ -34,7 +45,7 @@ export async function* followBlocks(
       before = block;
       next = block.number + 1;
       wait_ms = RETRY_MS;
-      if (block.number >= number) yield block;
+      if (block.number >= number) yield { block, raw };
       if (signal.aborted) return;
     }
     await sleep(wait_ms, undefined, { signal }).catch(() => undefined);

@@ -7,7 +7,7 @@ import { type FabricAddress, parseFabricUrl } from "./address.ts";
 import { Anchoring } from "./anchoring.ts";
 import { checkChannel } from "./check.ts";
 import { type FabricSettings, fabricSettings } from "./config.ts";
-import { followBlocks } from "./follow.ts";
+import { type FollowedBlock, followRawBlocks } from "./follow.ts";
 import { readIdentity, readTlsCa, type SigningIdentity } from "./identity.ts";
 import { Lanes } from "./lanes.ts";
 import { Peer, Peers } from "./peers.ts";
@@ -25,7 +25,7 @@ export interface FabricLedgerOptions {
 
 export class FabricLedger implements Ledger {
   readonly owner: string;
-  readonly #address: FabricAddress;
+  readonly address: FabricAddress;
   readonly #peers: Peers;
   readonly #reads: Reads;
   readonly #anchoring: Anchoring;
@@ -36,7 +36,7 @@ export class FabricLedger implements Ledger {
 
   private constructor(address: FabricAddress, peers: Peers, signing: SigningIdentity) {
     this.owner = signing.identity.mspId;
-    this.#address = address;
+    this.address = address;
     this.#peers = peers;
     this.#reads = new Reads(peers, address);
     this.#anchoring = new Anchoring({
@@ -93,12 +93,17 @@ export class FabricLedger implements Ledger {
   }
 
   async *blocks(number: number, signal: AbortSignal): AsyncGenerator<LedgerBlock> {
+    for await (const { block } of this.rawBlocks(number, signal)) yield block;
+  }
+
+  /** As {@link blocks}, with what the peer gave. */
+  async *rawBlocks(number: number, signal: AbortSignal): AsyncGenerator<FollowedBlock> {
     this.#refuseClosed();
     if (!Number.isSafeInteger(number) || number < 0) {
       throw new MedtraceError("INPUT_INVALID", "blocks are numbered 0, 1, 2 and so on");
     }
     const until = AbortSignal.any([signal, this.#closing.signal]);
-    yield* followBlocks(this.#peers, this.#address.chaincode, number, until);
+    yield* followRawBlocks(this.#peers, this.address.chaincode, number, until);
     if (!signal.aborted) this.#refuseClosed();
   }
 
@@ -114,7 +119,7 @@ export class FabricLedger implements Ledger {
   async *check(signal: AbortSignal): AsyncGenerator<string> {
     this.#refuseClosed();
     const until = AbortSignal.any([signal, this.#closing.signal]);
-    yield* checkChannel(this.#peers, this.#reads, this.#address.chaincode, until);
+    yield* checkChannel(this.#peers, this.#reads, this.address.chaincode, until);
   }
 
   async ping(): Promise<void> {

@@ -1,12 +1,13 @@
 /** What is read of the channel: the contract's queries, and Fabric's own of its blocks and settings. */
-import { common, msp } from "@hyperledger/fabric-protos";
+import { common } from "@hyperledger/fabric-protos";
 import type { Entry, OwnedEntry } from "@medtrace/chaincode/contract";
 import { MedtraceError } from "@medtrace/shared/errors";
 import { type BatchRef, OWNER_PATTERN, STREAM_PATTERN } from "@medtrace/shared/model/batch";
 import { type Bytes, fromUtf8 } from "@medtrace/shared/model/bytes";
 import { canonicalText, type Json } from "@medtrace/shared/model/canonical";
-import type { FabricOrganisation, FabricTrust } from "@medtrace/shared/model/evidence";
+import type { FabricTrust } from "@medtrace/shared/model/evidence";
 import type { FabricAddress } from "./address.ts";
+import { configurationOf, organisationsOf } from "./configuration.ts";
 import type { Peers } from "./peers.ts";
 
 export class Reads {
@@ -54,7 +55,7 @@ export class Reads {
   async trust(): Promise<FabricTrust> {
     const { channel, chaincode } = this.#address;
     const block = common.Block.deserializeBinary(await this.#system("cscc", "GetConfigBlock", [channel]));
-    const organisations = organisationsOf(block);
+    const organisations = organisationsOf(configurationOf(block), "Application");
     if (Object.keys(organisations).length > 0) return { channel, chaincode, organisations };
     throw new MedtraceError("INTEGRITY", `channel ${channel} names no organisations`);
   }
@@ -77,26 +78,6 @@ export class Reads {
   #deadline(): number {
     return Date.now() + this.#peers.limits.endorse_ms_max;
   }
-}
-
-/** Fabric's configuration: the root group's Application group has a group for each organisation, each with an MSP. */
-function organisationsOf(block: common.Block): Record<string, FabricOrganisation> {
-  const [envelope] = block.getData()?.getDataList_asU8() ?? [];
-  const payload = common.Payload.deserializeBinary(
-    common.Envelope.deserializeBinary(envelope ?? new Uint8Array()).getPayload_asU8(),
-  );
-  const config = common.ConfigEnvelope.deserializeBinary(payload.getData_asU8()).getConfig();
-  const groups = config?.getChannelGroup()?.getGroupsMap().get("Application")?.getGroupsMap();
-  const organisations: Record<string, FabricOrganisation> = {};
-  for (const [, group] of groups?.entries() ?? []) {
-    const value = group.getValuesMap().get("MSP")?.getValue_asU8() ?? new Uint8Array();
-    const settings = msp.FabricMSPConfig.deserializeBinary(msp.MSPConfig.deserializeBinary(value).getConfig_asU8());
-    organisations[settings.getName()] = {
-      roots: settings.getRootCertsList_asU8().map(fromUtf8),
-      intermediates: settings.getIntermediateCertsList_asU8().map(fromUtf8),
-    };
-  }
-  return organisations;
 }
 
 /** The trust anchor as text. */
