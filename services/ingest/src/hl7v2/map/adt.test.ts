@@ -98,6 +98,16 @@ test("a merge of visits or accounts leaves the patient one", () => {
   ]);
 });
 
+test("a merge of patients with their accounts merges both", () => {
+  const draft = draftOf(...adt("A36", `${PID}${"|".repeat(15)}ACC1`, "MRG|0815^^^MPI^MR||ACC2"));
+  assert.deepEqual(draft.joins, [[0, 1]]);
+  assert.deepEqual(recordsOf(draft).slice(3), [
+    "revised north-hospital/Account/ACC1",
+    "source north-hospital/Account/ACC2",
+    "invalidated north-hospital/Account/ACC2",
+  ]);
+});
+
 test("a link joins two patients, an unlink and a bed swap do not", () => {
   const pair = [PID, "PV1|1|I", "PID|2||22^^^MPI^MR", "PV1|2|I"];
   const link = draftOf(...adt("A24", ...pair));

@@ -118,6 +118,40 @@ test("pharmacy, vaccination, scheduling, referral and billing messages have rows
   assert.deepEqual(of("BAR^P01"), ["execute", "used person 0"]);
 });
 
+test("drugs to be given, blood products, studies, goals and problems have rows of their own", () => {
+  const of = (type: string, ...more: string[]): [string, ...string[]] => {
+    const draft = draftOf(msh(type), PID, ...more);
+    return [draft.activity.kind, ...recordsOf(draft)];
+  };
+  assert.deepEqual(of("RGV^O15", "ORC|NW|RX1", "RXG|1|||A^Aspirin"), [
+    "order",
+    `generated ${own("MedicationRequest", "RX1")}`,
+  ]);
+  assert.deepEqual(of("BTS^O31", "ORC|RE|B1", "BTX|1|D1"), ["execute", `used ${own("ServiceRequest", "B1")}`]);
+  assert.deepEqual(of("OPU^R25", "OBR|1||REP1"), ["create", `generated ${own("DiagnosticReport", "REP1")}`]);
+  assert.deepEqual(of("CRM^C01", "CSR|STUDY1"), ["update", `used ${own("ResearchStudy", "STUDY1")}`]);
+  assert.deepEqual(of("PPR^PC3", "PRB|DE|20310101|I10|P7"), ["delete", `invalidated ${own("Condition", "P7")}`]);
+  assert.deepEqual(of("PGL^PC6", "GOL|AD|20310101|Walk|G1", "GOL|AD|20310101|Run|G2"), [
+    "create",
+    `generated ${own("Goal", "G1")}`,
+    `generated ${own("Goal", "G2")}`,
+  ]);
+  assert.deepEqual(of("SRM^S01", "ARQ|P1"), ["order", `used ${own("Appointment", "P1")}`]);
+});
+
+test("an order is named by what was ordered, a drug by what is asked for until it is encoded", () => {
+  const label = (...segments: string[]): unknown => Object.values(draftOf(...segments).sealed.labels ?? {})[0];
+  assert.equal(label(msh("OMP^O09"), PID, "ORC|NW|RX1", "RXO|A^Aspirin"), "Aspirin");
+  assert.equal(label(msh("RDE^O11"), PID, "ORC|NW|RX1", "RXO|A^Aspirin", "RXE||B^Aspirin 100 mg"), "Aspirin 100 mg");
+});
+
+test("Z segments are kept, sealed, as they came", () => {
+  const draft = draftOf(msh("ADT^A08"), PID, "ZPI|1|Miller^Jane|a\\T\\b");
+  assert.deepEqual(draft.sealed.text, ["ZPI|1|Miller^Jane|a\\T\\b"]);
+  const long = draftOf(msh("ADT^A08"), PID, `ZZZ|${"x".repeat(9_999)}`, "ZPI|1");
+  assert.equal(long.sealed.text?.join("").length, 2_000);
+});
+
 test("a query reads the patient it asks for", () => {
   const query = draftOf(msh("QRY^A19"), "QRD|20310102|R|I|Q1|||1^RD|4711^^^MPI|DEM");
   assert.equal(query.activity.kind, "read");

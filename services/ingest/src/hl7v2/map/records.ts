@@ -62,7 +62,7 @@ export function recordsOf(
     }
     const role = roleOf(row.role, group);
     records.set(`${id} ${role}`, { id, type: row.type, role });
-    const named = row.label === undefined ? undefined : group.find([row.label]);
+    const named = row.label === undefined ? undefined : group.find(row.label);
     if (named === undefined) return;
     const label = labelOf(named.segment, named.field);
     if (label !== "") labels[id] ??= label;

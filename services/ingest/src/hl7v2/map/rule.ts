@@ -25,13 +25,15 @@ export interface RecordRow {
   readonly role: RecordRole | RoleByCode;
   /** Data type of the id's fields; EI where it is left out, which a plain value is read as too. */
   readonly form?: IdentifierForm;
-  /** A field whose text names the record for people, kept sealed. */
-  readonly label?: Path;
+  /** Fields, of which the first that has a value names the record for people; kept sealed. */
+  readonly label?: readonly Path[];
 }
 
 export interface Rule {
   /** `ADT^A01`, several parted by blanks; a type alone stands for its events that have no row. */
   readonly on: string;
+  /** What the messages say, in a few words. */
+  readonly what: string;
   readonly kind: ActivityKind;
   readonly records: readonly RecordRow[];
   /**
@@ -76,8 +78,7 @@ export const visit = (role: RecordRole): RecordRow => numbered("Encounter", "PV1
 
 /** A record by the first of these fields that has a value. */
 export function record(type: string, id: string, role: RecordRole | RoleByCode, label?: string): RecordRow {
-  const [labelled] = label === undefined ? [] : paths(label);
-  return { type, id: paths(id), role, ...(labelled === undefined ? {} : { label: labelled }) };
+  return { type, id: paths(id), role, ...(label === undefined ? {} : { label: paths(label) }) };
 }
 
 /** Roles by code: `byCode("ORC-1", { generated: "NW CH", invalidated: "CA" }, "used")`. */

@@ -56,7 +56,10 @@ function valuesOf(segments: readonly Segment[], fields: ReadonlyMap<string, read
   return [...values];
 }
 
-/** Notes (NTE-3) and written observations (OBX-5), as many characters of them as TEXT_LENGTH_MAX. */
+/**
+ * Notes (NTE-3), written observations (OBX-5), and Z segments as they came, since what they mean is known to their
+ * systems alone: as many characters of all of them as TEXT_LENGTH_MAX.
+ */
 function textsOf(segments: readonly Segment[], remarks: readonly string[]): string[] {
   const texts: string[] = [];
   let left = TEXT_LENGTH_MAX;
@@ -70,6 +73,7 @@ function textsOf(segments: readonly Segment[], remarks: readonly string[]): stri
     if (left <= 0) break;
     if (segment.name === "NTE") addField(segment, 3);
     else if (segment.name === "OBX" && TEXT_TYPES.has(field(segment, 2))) addField(segment, 5);
+    else if (segment.name.startsWith("Z")) add(segment.text);
   }
   return texts;
 
