@@ -10,9 +10,9 @@ export interface CacheOptions {
 
 /**
  * Opens `in-process:`, or `redis://[user:password@]host[:port][/db][?prefix=…]` (`rediss:` for TLS), whose server may
- * come later.
+ * come later; REDIS_TLS… in the environment say whose certificates count.
  *
- * @throws MedtraceError CONFIGURATION for another scheme, or a URL that cannot be read.
+ * @throws MedtraceError CONFIGURATION for another scheme, or a URL or a certificate that cannot be read.
  */
 export async function openCache(url: string, { log }: CacheOptions = {}): Promise<Cache> {
   if (url === "in-process:") {
@@ -20,11 +20,13 @@ export async function openCache(url: string, { log }: CacheOptions = {}): Promis
     return openInProcessCache();
   }
   if (/^rediss?:/.test(url)) {
-    const [{ parseRedisUrl }, { openRedisCache }] = await Promise.all([
+    const [{ parseRedisUrl }, { redisTls }, { openRedisCache }] = await Promise.all([
       import("./redis/address.ts"),
+      import("./redis/config.ts"),
       import("./redis/cache.ts"),
     ]);
-    return openRedisCache({ address: parseRedisUrl(url), log });
+    const address = parseRedisUrl(url);
+    return openRedisCache({ address, log, tls: redisTls(address) });
   }
   throw new MedtraceError("CONFIGURATION", "no cache engine for this URL", {
     at: "CACHE_URL",

@@ -3,7 +3,8 @@ import { MedtraceError } from "@medtrace/shared/errors";
 import type { EventLog } from "@medtrace/shared/ports/event-log";
 
 /**
- * Opens `embedded:FOLDER`, or `kafka://host:port[,host:port…]/topic?partitions=N&replication=N`.
+ * Opens `embedded:FOLDER`, or `kafka://host:port[,host:port…]/topic?partitions=N&replication=N`, spoken to as the
+ * environment says (KAFKA_TLS…, KAFKA_SASL…).
  *
  * @throws MedtraceError CONFIGURATION for another scheme, and what the engine throws.
  */
@@ -15,8 +16,11 @@ export async function openEventLog(url: string): Promise<EventLog> {
     return openEmbeddedEventLog({ folder: place });
   }
   if (scheme === "kafka") {
-    const { openKafkaEventLog } = await import("./kafka/event-log.ts");
-    return openKafkaEventLog({ url });
+    const [{ kafkaAccess }, { openKafkaEventLog }] = await Promise.all([
+      import("./kafka/config.ts"),
+      import("./kafka/event-log.ts"),
+    ]);
+    return openKafkaEventLog({ url, access: kafkaAccess() });
   }
   throw new MedtraceError("CONFIGURATION", `no event log engine for ${scheme || "an empty URL"}`, {
     at: "EVENT_LOG_URL",

@@ -1,6 +1,6 @@
 /** Connections to MongoDB, as every engine on it opens them. */
 import { MedtraceError } from "@medtrace/shared/errors";
-import { type Db, MongoClient, type TransactionOptions } from "mongodb";
+import { type Db, MongoClient, MongoServerSelectionError, type TransactionOptions } from "mongodb";
 import { mongoError } from "./errors.ts";
 
 const POOL_MAX = 32;
@@ -25,8 +25,8 @@ export interface Connection extends AsyncDisposable {
  * Connects, and makes sure that the server has transactions.
  *
  * @param at the variable that the URL came from; `what` names the engine's role.
- * @throws MedtraceError CONFIGURATION for a URL without database, or a server without transactions; STORAGE_FAILED
- * where no primary answers.
+ * @throws MedtraceError CONFIGURATION for a URL without database, a server without transactions, or one that does not
+ * let us in; STORAGE_FAILED where no primary answers.
  */
 export async function connect(url: string, at: string, what: string): Promise<Connection> {
   if (!WITH_DATABASE.test(url)) {
@@ -47,7 +47,7 @@ export async function connect(url: string, at: string, what: string): Promise<Co
     };
   } catch (error) {
     await client.close();
-    throw mongoError(error, what);
+    throw distrust(error, at) ?? mongoError(error, what);
   }
 }
 
@@ -67,6 +67,24 @@ function open(url: string, at: string): MongoClient {
     // The parser's own message may quote the URL, and with it a password.
     throw new MedtraceError("CONFIGURATION", "not a URL that MongoDB's driver can read", { at });
   }
+}
+
+/** What is wrong with certificates, where that is why there is no connection; the driver itself tries on until late. */
+function distrust(error: unknown, at: string): MedtraceError | undefined {
+  const reason = error instanceof MongoServerSelectionError ? error.reason : undefined;
+  const failures = [...(reason?.servers.values() ?? [])].map(({ error: failure }) => failure?.cause ?? failure);
+  for (const failure of [error, ...failures]) {
+    const { code = "", syscall } = (failure ?? {}) as NodeJS.ErrnoException;
+    // Of a URL's parts, only those that name files are opened.
+    if (syscall === "open") {
+      const what = `a file that it names cannot be read (${code})`;
+      return new MedtraceError("CONFIGURATION", what, { at, hint: "see tlsCAFile and tlsCertificateKeyFile" });
+    }
+    if (!/CERT|SIGNATURE|^ERR_SSL_/.test(`${code}`)) continue;
+    const what = `MongoDB's certificate is not trusted, or ours is not (${code})`;
+    return new MedtraceError("CONFIGURATION", what, { at, hint: "see tls, tlsCAFile and tlsCertificateKeyFile in it" });
+  }
+  return undefined;
 }
 
 function noTransactions(at: string): MedtraceError {

@@ -3,6 +3,7 @@
  * queued, nothing waits, and the connection is made anew in the background.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ConnectionOptions } from "node:tls";
 import { MedtraceError } from "@medtrace/shared/errors";
 import { sha256Hex } from "@medtrace/shared/model/bytes";
 import type { Cache } from "@medtrace/shared/ports/cache";
@@ -18,6 +19,8 @@ export interface CacheLog {
 export interface RedisCacheOptions {
   readonly address: RedisAddress;
   readonly log?: CacheLog | undefined;
+  /** How a `rediss:` server is spoken to, beyond what Node does by itself. */
+  readonly tls?: ConnectionOptions;
 }
 
 /** Larger values are not kept: one of them would hold up every other answer. */
@@ -62,11 +65,11 @@ class RedisCache implements Cache {
   #waitingBytes = 0;
   #waitingCalls = 0;
 
-  constructor({ address, log }: RedisCacheOptions) {
+  constructor({ address, log, tls = {} }: RedisCacheOptions) {
     this.#address = address;
     this.#log = log;
     this.#client = new Redis({
-      ...connectionOf(address),
+      ...connectionOf(address, tls),
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
@@ -178,12 +181,12 @@ class RedisCache implements Cache {
   }
 }
 
-function connectionOf({ host, port, db, tls, username, password }: RedisAddress) {
+function connectionOf({ host, port, db, username, password, ...address }: RedisAddress, tls: ConnectionOptions) {
   return {
     host,
     port,
     db,
-    ...(tls ? { tls: {} } : {}),
+    ...(address.tls ? { tls } : {}),
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
   };

@@ -56,6 +56,30 @@ function atPort(what: string, error: unknown): unknown {
   return error instanceof MedtraceError || error instanceof BrokenBatch ? error : storageFailed(what, error);
 }
 
+/**
+ * What a failure says about how Kafka is spoken to: its certificate, our credentials or our rights are not what they
+ * should be, and no trying again changes that. Undefined for any other failure.
+ */
+export function accessRefused(error: unknown): MedtraceError | undefined {
+  const {
+    name,
+    code = "",
+    type = "",
+    message,
+  } = error as Partial<Record<"name" | "code" | "type" | "message", string>>;
+  const refused = (what: string, at: string, hint: string): MedtraceError =>
+    new MedtraceError("CONFIGURATION", `Kafka ${what}: ${message}`, { at, hint, cause: error });
+  if (name === "KafkaJSSASLAuthenticationError") {
+    return refused("does not let us in", "KAFKA_SASL_USERNAME", "see KAFKA_SASL_MECHANISM, the user and the password");
+  }
+  if (type.endsWith("_AUTHORIZATION_FAILED")) {
+    const hint = "give the user Read, Write, Create, Describe and DescribeConfigs on the topic, Read on its groups";
+    return refused("does not allow what an event log needs", "KAFKA_SASL_USERNAME", hint);
+  }
+  if (!/CERT|SIGNATURE|^ERR_SSL_/.test(code)) return undefined;
+  return refused("and we do not trust each other", "KAFKA_TLS_CA", "see KAFKA_TLS and its certificates, on both sides");
+}
+
 export function storageFailed(what: string, cause: unknown): MedtraceError {
   const why = cause instanceof Error ? cause.message : String(cause);
   return new MedtraceError("STORAGE_FAILED", `Kafka could not ${what}: ${why}`, {

@@ -12,6 +12,8 @@ const CLIENT_ID = "medtrace";
 const CONNECT_MS_MAX = 3_000;
 const AUTHENTICATE_MS_MAX = 5_000;
 const KEEP_ALIVE_MS = 30_000;
+/** A connection is replaced so long before the broker wants to hear its password again (KIP-368). */
+const SESSION_LEFT_MS_MIN = 2_000;
 
 /** Requests that kafkajs encodes. */
 export type ApiName =
@@ -129,6 +131,7 @@ export class Link {
       connectionTimeout: CONNECT_MS_MAX,
       requestTimeout: AUTHENTICATE_MS_MAX,
       enforceRequestTimeout: false,
+      reauthenticationThreshold: SESSION_LEFT_MS_MIN,
       socketFactory: (wanted: SocketOptions): Socket => {
         signal.throwIfAborted();
         socket = openSocket(wanted);

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { MedtraceError } from "@medtrace/shared/errors";
 import { VALUE_BYTES_MAX } from "@medtrace/shared/ports/event-log";
 import { ANSWER_MS_MAX, type Cluster, type Layout } from "./cluster.ts";
-import { isKafka, untilDone } from "./failures.ts";
+import { accessRefused, isKafka, untilDone } from "./failures.ts";
 import { LinkError } from "./link.ts";
 import type { KafkaSettings } from "./settings.ts";
 
@@ -38,11 +38,13 @@ export interface Topic {
  * Finds the topic, or makes it, and looks at its settings.
  *
  * @throws MedtraceError CONFIGURATION for a topic that would lose records or refuse large ones, or that Kafka will not
- * make; STORAGE_FAILED where no broker answers.
+ * make, or a cluster that does not let us in; STORAGE_FAILED where no broker answers.
  */
 export async function openTopic(cluster: Cluster, settings: KafkaSettings, tries_ms: number): Promise<Topic> {
   const { signal } = new AbortController();
-  const layout = await untilDone({ what: "open the topic", tries_ms, signal }, () => findOrMake(cluster, settings));
+  const layout = await untilDone({ what: "open the topic", tries_ms, signal }, () =>
+    allowed(findOrMake(cluster, settings)),
+  );
   const partitions = layout.leaders.length;
   if (settings.partitions !== undefined && settings.partitions !== partitions) {
     throw refused(
@@ -53,9 +55,16 @@ export async function openTopic(cluster: Cluster, settings: KafkaSettings, tries
   }
   const config = await untilDone(
     { what: "read the topic's settings", tries_ms: ANSWER_MS_MAX, signal, refresh: () => cluster.refresh() },
-    () => describe(cluster),
+    () => allowed(describe(cluster)),
   );
   return { partitions, ...checked(settings.topic, config) };
+}
+
+/** Work that fails for good where the cluster does not let us in. */
+function allowed<T>(work: Promise<T>): Promise<T> {
+  return work.catch((error: unknown) => {
+    throw accessRefused(error) ?? error;
+  });
 }
 
 async function findOrMake(cluster: Cluster, settings: KafkaSettings): Promise<Layout> {

@@ -23,8 +23,18 @@ export async function kafkaJars(): Promise<string | undefined> {
   return existsSync(join(stdout, "complete")) ? stdout : undefined;
 }
 
+/** More than a broker in clear has. */
+export interface Extras {
+  /** Beside the broker's own properties, or in their place; the listener that clients use is called CLIENTS. */
+  readonly properties: Readonly<Record<string, string>>;
+  /** SCRAM users, as `kafka-storage format --add-scram` takes them. */
+  readonly scram: readonly string[];
+  /** Clients are sent to the broker itself: a proxy cannot read what is encrypted. */
+  readonly withoutProxy: boolean;
+}
+
 /** Starts a cluster of brokers that clients reach through a proxy each. */
-export async function startBrokers(jars: string, count: number): Promise<OwnBroker[]> {
+export async function startBrokers(jars: string, count: number, extras?: Extras): Promise<OwnBroker[]> {
   const id = randomBytes(16).toString("base64url");
   const ports = await freePorts(3 * count);
   const controllers = ports.slice(2 * count);
@@ -33,7 +43,7 @@ export async function startBrokers(jars: string, count: number): Promise<OwnBrok
       const folder = await mkdtemp(join(tmpdir(), "medtrace-kafka-"));
       const [port, brokerPort] = [ports[i], ports[count + i]] as [number, number];
       const proxy = await BrokerProxy.listen(() => port);
-      return new OwnBroker({ jars, folder, node: i + 1, port, brokerPort, proxy, controllers });
+      return new OwnBroker({ jars, folder, node: i + 1, port, brokerPort, proxy, controllers, extras });
     }),
   );
   try {
@@ -61,6 +71,7 @@ interface OwnBrokerOptions {
   readonly proxy: BrokerProxy;
   /** Ports of every node's controller, in the order of the nodes. */
   readonly controllers: readonly number[];
+  readonly extras: Extras | undefined;
 }
 
 export class OwnBroker implements AsyncDisposable {
@@ -71,6 +82,11 @@ export class OwnBroker implements AsyncDisposable {
   constructor(options: OwnBrokerOptions) {
     this.#options = options;
     this.proxy = options.proxy;
+  }
+
+  /** Where it listens for clients. */
+  get port(): number {
+    return this.#options.port;
   }
 
   /** The folder of its segments. */
@@ -89,8 +105,9 @@ export class OwnBroker implements AsyncDisposable {
   /** Makes its folders, for the cluster of this id. */
   async format(cluster: string): Promise<void> {
     await writeFile(this.#settings, properties(this.#options, this.data));
-    const { jars } = this.#options;
-    await run("java", ["-cp", `${jars}/*`, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", this.#settings]);
+    const { jars, extras } = this.#options;
+    const args = ["-cp", `${jars}/*`, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", this.#settings];
+    await run("java", [...args, ...(extras?.scram ?? []).flatMap((user) => ["--add-scram", user])]);
   }
 
   async start(): Promise<void> {
@@ -124,7 +141,9 @@ export class OwnBroker implements AsyncDisposable {
   }
 }
 
-function properties({ node, port, brokerPort, proxy, controllers }: OwnBrokerOptions, data: string): string {
+function properties(options: OwnBrokerOptions, data: string): string {
+  const { node, port, brokerPort, proxy, controllers, extras } = options;
+  const clientsPort = extras?.withoutProxy === true ? port : proxy.port;
   const replicas = Math.min(3, controllers.length);
   return Object.entries({
     "process.roles": "broker,controller",
@@ -133,7 +152,7 @@ function properties({ node, port, brokerPort, proxy, controllers }: OwnBrokerOpt
     // Brokers reach each other directly, clients through the proxy.
     "listener.security.protocol.map": "CLIENTS:PLAINTEXT,BROKERS:PLAINTEXT,CONTROLLER:PLAINTEXT",
     listeners: `CLIENTS://127.0.0.1:${port},BROKERS://127.0.0.1:${brokerPort},CONTROLLER://127.0.0.1:${controllers[node - 1]}`,
-    "advertised.listeners": `CLIENTS://127.0.0.1:${proxy.port},BROKERS://127.0.0.1:${brokerPort}`,
+    "advertised.listeners": `CLIENTS://127.0.0.1:${clientsPort},BROKERS://127.0.0.1:${brokerPort}`,
     "inter.broker.listener.name": "BROKERS",
     "controller.listener.names": "CONTROLLER",
     "log.dirs": data,
@@ -143,6 +162,9 @@ function properties({ node, port, brokerPort, proxy, controllers }: OwnBrokerOpt
     "offsets.topic.num.partitions": 1,
     "group.initial.rebalance.delay.ms": 0,
     "auto.create.topics.enable": false,
+    // By default half of the heap that it has here.
+    "log.cleaner.dedupe.buffer.size": 4 * 1_048_576,
+    ...extras?.properties,
   })
     .map(([name, value]) => `${name}=${value}\n`)
     .join("");
