@@ -12,6 +12,7 @@ import { MedtraceError } from "@medtrace/shared/errors";
 import { z } from "zod";
 import { MLLP_LIMITS, type MllpLimits } from "./mllp/limits.ts";
 import type { MllpTlsFiles } from "./mllp/tls.ts";
+import { type SyslogSettings, syslogSettings } from "./syslog/config.ts";
 
 export interface IngestSettings {
   readonly engines: EngineSettings;
@@ -29,6 +30,8 @@ export interface IngestSettings {
   readonly mllpLimits: Partial<MllpLimits>;
   /** Undefined: MLLP over plain TCP. */
   readonly mllpTls: MllpTlsFiles | undefined;
+  /** Undefined: no syslog. */
+  readonly syslog: SyslogSettings | undefined;
 }
 
 const shape = {
@@ -74,6 +77,7 @@ export function ingestSettings(env: Environment = process.env): IngestSettings {
       frame_ms_max: settings.INGEST_MLLP_FRAME_MS_MAX,
     },
     mllpTls: tlsFiles(settings.INGEST_MLLP_TLS_CERT, settings.INGEST_MLLP_TLS_KEY, settings.INGEST_MLLP_TLS_CLIENT_CA),
+    syslog: syslogSettings(env),
   };
 }
 

@@ -14,5 +14,5 @@ const keys = await openKeyProvider(engines.keysUrl);
 const vault = await openVault(engines.vaultUrl, keys);
 const eventLog = await openEventLog(engines.eventLogUrl);
 const ingest = await startIngest({ eventLog, vault, keys, settings, log });
-log.info({ address: ingest.url, mllp: ingest.mllp }, "ready");
+log.info({ address: ingest.url, mllp: ingest.mllp, syslog: ingest.syslog }, "ready");
 await runUntilSignal([ingest, eventLog, vault], { log });

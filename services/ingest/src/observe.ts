@@ -4,6 +4,7 @@ import type { Metrics } from "@medtrace/service-kit/metrics";
 import type { ErrorCode } from "@medtrace/shared/errors";
 import { ACK_CODES, FRAME_REFUSALS, type Tallies, type Tally } from "./mllp/tally.ts";
 import type { PipelineObserver } from "./pipeline/pipeline.ts";
+import { MESSAGE_REFUSALS, type Tallies as SyslogTallies, type Tally as SyslogTally } from "./syslog/tally.ts";
 
 /** Observes the pipeline. */
 export function observePipeline(metrics: Metrics, log: Logger): PipelineObserver {
@@ -27,8 +28,8 @@ export function observePipeline(metrics: Metrics, log: Logger): PipelineObserver
 /** Told of each message or resource that was refused. */
 export type OnRefused = (institution: string, code: ErrorCode) => void;
 
-/** Counts what was refused, for each of the two ways in. */
-export function observeRefusals(metrics: Metrics): (format: "fhir" | "hl7v2") => OnRefused {
+/** Counts what was refused, for each of the ways in. */
+export function observeRefusals(metrics: Metrics): (format: "fhir" | "hl7v2" | "dicom-audit") => OnRefused {
   const refused = metrics.counter({
     name: "medtrace_ingest_refused_total",
     help: "Messages and resources that were not taken, by the code of the error they were answered with",
@@ -98,4 +99,60 @@ function observeAnswers(metrics: Metrics, tallies: Tallies): void {
       }
     },
   });
+}
+
+/** Tells at every scrape what the syslog listener counted. */
+export function observeSyslog(metrics: Metrics, tallies: SyslogTallies): void {
+  metrics.gauge({
+    name: "medtrace_syslog_connections",
+    help: "Syslog connections that are open",
+    labels: ["institution"],
+    collect(gauge) {
+      for (const [institution, { connections }] of tallies.all()) gauge.set({ institution }, connections);
+    },
+  });
+  metrics.counter({
+    name: "medtrace_syslog_connections_refused_total",
+    help: "Syslog connections that were refused",
+    labels: ["reason"],
+    collect(counter) {
+      counter.reset();
+      for (const [reason, count] of Object.entries(tallies.connectionsRefused)) counter.inc({ reason }, count);
+    },
+  });
+  metrics.counter({
+    name: "medtrace_syslog_connections_closed_total",
+    help: "Syslog connections that were closed because what came could not be taken",
+    labels: ["institution", "reason"],
+    collect(counter) {
+      counter.reset();
+      for (const [institution, { closed }] of tallies.all()) {
+        for (const reason of MESSAGE_REFUSALS) counter.inc({ institution, reason }, closed[reason]);
+      }
+    },
+  });
+  const byInstitution: readonly { name: string; help: string; value: (tally: SyslogTally) => number }[] = [
+    { name: "medtrace_syslog_received_bytes_total", help: "Bytes received by syslog", value: (t) => t.receivedBytes },
+    {
+      name: "medtrace_syslog_messages_taken_total",
+      help: "Audit messages that are durable",
+      value: (t) => t.messagesTaken,
+    },
+    {
+      name: "medtrace_syslog_messages_refused_total",
+      help: "Syslog messages that are no audit message, or one that cannot be an event",
+      value: (t) => t.messagesRefused,
+    },
+  ];
+  for (const { name, help, value } of byInstitution) {
+    metrics.counter({
+      name,
+      help,
+      labels: ["institution"],
+      collect(counter) {
+        counter.reset();
+        for (const [institution, tally] of tallies.all()) counter.inc({ institution }, value(tally));
+      },
+    });
+  }
 }

@@ -17,9 +17,11 @@ import { createTake } from "./hl7v2/take.ts";
 import { startMllp } from "./mllp/server.ts";
 import { loadMllpTls } from "./mllp/tls.ts";
 import type { MappingContext } from "./normalise/draft.ts";
-import { observeMllp, observePipeline, observeRefusals } from "./observe.ts";
+import { observeMllp, observePipeline, observeRefusals, observeSyslog } from "./observe.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
 import { catchUpReceipts } from "./pipeline/receipts.ts";
+import { loadSyslogTls, openSyslog } from "./syslog/open.ts";
+import { createTake as createSyslogTake } from "./syslog/take.ts";
 
 /** NDJSON may be of any length; who sends nothing for a while is cut off long before. */
 const REQUEST_MS_MAX = 3_600_000;
@@ -37,12 +39,15 @@ export interface RunningIngest extends AsyncDisposable {
   readonly url: string;
   /** `host:port` of the MLLP listener. */
   readonly mllp: string;
+  /** `host:port` of the syslog listener; undefined where it is off. */
+  readonly syslog: string | undefined;
 }
 
 /** Starts taking. Disposing stops accepting, answers what is in flight, then stops. */
 export async function startIngest({ eventLog, vault, keys, settings, log }: IngestParts): Promise<RunningIngest> {
   const directory = await loadDirectory(settings.directory);
   const tls = settings.mllpTls === undefined ? undefined : await loadMllpTls(settings.mllpTls, directory);
+  const syslogTls = settings.syslog && (await loadSyslogTls(settings.syslog));
   const noted = await catchUpReceipts(eventLog, vault);
   if (noted > 0) log.info({ noted }, "noted receipts for what the log held beyond them");
 
@@ -104,11 +109,26 @@ export async function startIngest({ eventLog, vault, keys, settings, log }: Inge
     ...(tls === undefined ? {} : { tls }),
   });
   observeMllp(metrics, mllp.tallies);
+  const takeSyslog = createSyslogTake({ intake, context, onRefused: refusals("dicom-audit") });
+  const syslog =
+    settings.syslog &&
+    syslogTls &&
+    (await openSyslog({
+      settings: settings.syslog,
+      tls: syslogTls,
+      host: settings.host,
+      directory,
+      take: (institution, messages) =>
+        inServerSpan(tracing, "syslog messages", () => takeSyslog(institution, messages)),
+      log,
+    }));
+  if (syslog !== undefined) observeSyslog(metrics, syslog.tallies);
   return {
     url,
     mllp: `${settings.host}:${mllp.port}`,
+    syslog: syslog === undefined ? undefined : `${settings.host}:${syslog.port}`,
     async [Symbol.asyncDispose]() {
-      await Promise.all([server.close(), mllp[Symbol.asyncDispose]()]);
+      await Promise.all([server.close(), mllp[Symbol.asyncDispose](), syslog?.[Symbol.asyncDispose]()]);
       await tracing[Symbol.asyncDispose]();
     },
   };

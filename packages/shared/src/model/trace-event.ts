@@ -8,7 +8,7 @@ import { canonicalBytes, canonicalText, type Json } from "./canonical.ts";
 export const TRACE_EVENT_FORMAT = 1;
 
 /** The wire format that the event came in. */
-export type SourceFormat = "fhir-r4" | "fhir-r5" | "hl7v2";
+export type SourceFormat = "fhir-r4" | "fhir-r5" | "hl7v2" | "dicom-audit";
 
 /** What was done; the FHIR AuditEvent actions (C R U D E) first, then what HL7 v2 and Provenance add. */
 export type ActivityKind =
@@ -160,6 +160,11 @@ export function eventBytes(event: TraceEvent): Uint8Array {
 /** The record id that stands for a patient wherever a source names the Patient resource. */
 export function subjectRecordId(token: string): string {
   return `urn:medtrace:subject:${token}`;
+}
+
+/** The record id that stands for a request (X-Request-Id), by which events of its client and its server are found. */
+export function requestRecordId(correlation: string): string {
+  return `urn:medtrace:request:${correlation}`;
 }
 
 /** A random subject token: 16 bytes, base64url. */
