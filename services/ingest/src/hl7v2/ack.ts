@@ -1,12 +1,13 @@
 /**
  * Acknowledgments (HL7 v2.9 section 2.9). Original mode answers AA, AE or AR; enhanced mode, where MSH-15 or MSH-16 is
- * valued, answers CA, CE or CR as MSH-15 wants it. What the request said comes back in the bytes it came in.
+ * valued, answers CA, CE or CR as MSH-15 wants it, and where MSH-16 wants it AA, AE or AR too. What the request said
+ * comes back in the bytes it came in.
  */
 import type { MedtraceError } from "@medtrace/shared/errors";
 import { conditionOf, mayPassLater } from "./conditions.ts";
 import { type Delimiters, USUAL_DELIMITERS } from "./delimiters.ts";
 import { escapeValue } from "./escape.ts";
-import { field, type Header, isVersion, rawField, type Segment } from "./message.ts";
+import { field, type Header, isVersion, rawField, type Segment, type Width } from "./message.ts";
 import { envelopeControlId, envelopeSegment } from "./split.ts";
 import { writeTime } from "./time.ts";
 
@@ -25,20 +26,26 @@ const PLACE = /^([A-Z][A-Z0-9]{2})(?:-(\d+))?/;
 const CONTROL = /\p{Cc}/u;
 
 /**
- * The acknowledgment of a message whose header was read; undefined where the sender asked for none.
+ * The acknowledgments of a message whose header was read, in the order in which they are sent: none, one, or the
+ * accept and then the application acknowledgment, as its sender asked.
  *
  * @param error why it was not taken; undefined where it was.
+ * @param stamp called once for each.
  */
-export function acknowledge(header: Header, error: MedtraceError | undefined, stamp: Stamp): Uint8Array | undefined {
-  const { msh } = header;
-  const code = codeOf(field(msh, 15), field(msh, 16), error);
-  if (code === undefined) return undefined;
+export function acknowledge(
+  { msh, width }: Header,
+  error: MedtraceError | undefined,
+  stamp: () => Stamp,
+): Uint8Array[] {
   const said = field(msh, 12);
   const version = isVersion(said) ? said : OWN_VERSION;
   const { delimiters } = msh.syntax;
-  const lines = [headerLine(msh, delimiters, version, stamp), answerLine(msh, delimiters, code, version, error)];
-  if (error !== undefined) lines.push(errorLine(delimiters, version, error));
-  return encode(lines, header.width === "bytes" ? "latin1" : "utf8");
+  return codesOf(field(msh, 15), field(msh, 16), error).map((code, place) => {
+    const header = headerLine(msh, delimiters, version, stamp(), place > 0);
+    const lines = [header, answerLine(msh, delimiters, code, version, error)];
+    if (error !== undefined) lines.push(errorLine(delimiters, version, error));
+    return encode(lines, width);
+  });
 }
 
 /** The rejection of what has no header that can be read. */
@@ -56,17 +63,19 @@ export function reject(error: MedtraceError, stamp: Stamp): Uint8Array {
     "P",
     OWN_VERSION,
   ]);
-  return encode([msh, `MSA|${code}|`, errorLine(USUAL_DELIMITERS, OWN_VERSION, error)], "latin1");
+  return encode([msh, `MSA|${code}|`, errorLine(USUAL_DELIMITERS, OWN_VERSION, error)], "bytes");
 }
 
 /**
  * The acknowledgments of a batch, between a batch header that refers to it (BHS-12) and a trailer (section 2.10.3).
  *
  * @param envelope text of the BHS or FHS that was sent.
+ * @param width that of the body, and of the acknowledgments.
  * @param faults what is wrong with the envelope; said in BTS-2.
  */
 export function acknowledgeBatch(
   envelope: string,
+  width: Width,
   acks: readonly Uint8Array[],
   faults: readonly MedtraceError[],
   stamp: Stamp,
@@ -88,19 +97,23 @@ export function acknowledgeBatch(
   ]);
   const comment = faults.map((fault) => `${fault.at}: ${fault.message}`).join("; ");
   const bts = joined(delimiters, ["BTS", String(acks.length), escapeValue(comment.slice(0, 1_000), delimiters)]);
-  return Buffer.concat([encode([bhs], "latin1"), ...acks, encode([bts], "latin1")]);
+  return Buffer.concat([encode([bhs], width), ...acks, encode([bts], width)]);
 }
 
 /**
- * MSA-1, or undefined for silence. An accept acknowledgment that is not wanted leaves the application one, which is
- * how enhanced mode expresses the original (section 2.9.2: NE with AL). An empty MSH-15 beside a valued MSH-16 counts
- * as AL: silence only answers a sender who asked for it.
+ * MSA-1 of each acknowledgment. What is taken here is both accepted and done with, so that the application
+ * acknowledgment can follow at once; after an accept acknowledgment that is none (CE, CR) there is no application one.
+ * NE with AL expresses the original mode (section 2.9.2). An empty MSH-15 beside a valued MSH-16 counts as AL: silence
+ * only answers a sender who asked for it.
  */
-function codeOf(accept: string, application: string, error: MedtraceError | undefined): string | undefined {
+function codesOf(accept: string, application: string, error: MedtraceError | undefined): string[] {
   const status = error === undefined ? "A" : mayPassLater(error) ? "E" : "R";
-  if (accept === "" && application === "") return `A${status}`;
-  if (isWanted(accept || "AL", error === undefined)) return `C${status}`;
-  return isWanted(application || "NE", error === undefined) ? `A${status}` : undefined;
+  if (accept === "" && application === "") return [`A${status}`];
+  const isAccepted = isWanted(accept || "AL", error === undefined);
+  if (isAccepted && error !== undefined) return [`C${status}`];
+  const codes = isAccepted ? [`C${status}`] : [];
+  if (isWanted(application || "NE", error === undefined)) codes.push(`A${status}`);
+  return codes;
 }
 
 /** HL7 table 0155. */
@@ -117,8 +130,12 @@ function isWanted(condition: string, success: boolean): boolean {
   }
 }
 
-/** The sender's names as receiver, and the other way round; version, processing id and character set as they came. */
-function headerLine(msh: Segment, delimiters: Delimiters, version: string, stamp: Stamp): string {
+/**
+ * The sender's names as receiver, and the other way round; version, processing id and character set as they came.
+ *
+ * @param isLater it follows an accept acknowledgment, and wants none itself (MSH-15 and MSH-16 are NE).
+ */
+function headerLine(msh: Segment, delimiters: Delimiters, version: string, stamp: Stamp, isLater: boolean): string {
   const event = escapeValue(field(msh, 9, 1, 2).slice(0, 20), delimiters);
   const type = ["ACK", event, event !== "" && atLeast(version, 2.4) ? "ACK" : ""];
   const fields = [
@@ -131,9 +148,8 @@ function headerLine(msh: Segment, delimiters: Delimiters, version: string, stamp
     echo(msh, 11) || "P",
     isVersion(field(msh, 12)) ? echo(msh, 12) : version,
   ];
-  const charset = echo(msh, 18);
-  if (charset !== "") fields.push("", "", "", "", "", charset);
-  return joined(delimiters, fields);
+  const wanted = isLater ? "NE" : "";
+  return joined(delimiters, [...fields, "", "", wanted, wanted, "", echo(msh, 18)]);
 }
 
 /** MSA; its text (MSA-3) only up to v2.4, where ERR has no place for it. */
@@ -194,6 +210,10 @@ function atLeast(version: string, wanted: number): boolean {
   return Number.parseFloat(version) >= wanted;
 }
 
-function encode(lines: readonly string[], encoding: "latin1" | "utf8"): Uint8Array {
-  return Buffer.from(`${lines.join("\r")}\r`, encoding);
+/** Each line ended; one byte a character, or 16 bits as the request had them. */
+function encode(lines: readonly string[], width: Width): Uint8Array {
+  const text = `${lines.join("\r")}\r`;
+  if (width === "bytes") return Buffer.from(text, "latin1");
+  const bytes = Buffer.from(text, "utf16le");
+  return width === "utf-16le" ? bytes : bytes.swap16();
 }

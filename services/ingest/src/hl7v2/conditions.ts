@@ -29,7 +29,7 @@ const BY_CODE: ReadonlyMap<ErrorCode, Condition> = new Map([
   ["INPUT_TOO_LARGE", LENGTH],
   ["EVENT_CONFLICT", DUPLICATE],
 ]);
-const PASSING: ReadonlySet<ErrorCode> = new Set(["BUSY", "STORAGE_FAILED"]);
+const PASSING: ReadonlySet<ErrorCode> = new Set(["BUSY", "RATE_LIMITED", "STORAGE_FAILED"]);
 
 /** The row of table 0357 that an error is told by. */
 export function conditionOf(error: MedtraceError): Condition {

@@ -51,19 +51,20 @@ function prefersJson(accept: string | undefined): boolean {
 }
 
 function isTransient(message: MessageOutcome): boolean {
-  return hasCode(message.error, "BUSY", "STORAGE_FAILED");
+  return hasCode(message.error, "BUSY", "RATE_LIMITED", "STORAGE_FAILED");
 }
 
-/** 200 where anything was taken; else what the first refusal means. A transient refusal of any message is 503. */
+/** What a transient refusal of any message means; else 200 where anything was taken, or what the first refusal means. */
 function statusOf({ messages }: Taken): number {
-  if (messages.some(isTransient)) return 503;
+  const passing = messages.find(isTransient)?.error;
+  if (passing !== undefined) return httpStatus(passing.code);
   if (messages.some((message) => message.status !== "refused")) return 200;
   const first = messages.find((message) => message.error !== undefined)?.error;
   return first === undefined ? 200 : httpStatus(first.code);
 }
 
-function asEr7(reply: FastifyReply, { reply: acknowledgments }: Taken): FastifyReply {
-  return acknowledgments === undefined ? reply.code(204).send() : reply.type(ER7).send(Buffer.from(acknowledgments));
+function asEr7(reply: FastifyReply, { replies }: Taken): FastifyReply {
+  return replies.length === 0 ? reply.code(204).send() : reply.type(ER7).send(Buffer.concat(replies));
 }
 
 /** A problem's text says where and what is wrong; it never repeats what the message held. */

@@ -10,6 +10,7 @@ import { field, type MessageBytes, Segment, type Width, wideText } from "./messa
 
 export interface Body {
   readonly messages: readonly MessageBytes[];
+  readonly width: Width;
   /** What is wrong with the envelope; its messages are taken all the same. */
   readonly faults: readonly MedtraceError[];
   /** Text of the first BHS, or FHS, that the body came in. */
@@ -131,7 +132,7 @@ class BodyReader {
       width: this.#width,
       flags,
     }));
-    return { messages, faults: this.#faults, envelope: this.#envelope };
+    return { messages, width: this.#width, faults: this.#faults, envelope: this.#envelope };
   }
 
   #openBatch(): void {

@@ -42,7 +42,7 @@ const one = (id: string, ...more: string[]): string =>
 const statuses = (taken: Taken): string[] => taken.messages.map(({ status, controlId }) => `${controlId} ${status}`);
 const codes = (taken: Taken): string[] =>
   [
-    ...Buffer.from(taken.reply ?? [])
+    ...Buffer.concat(taken.replies)
       .toString("latin1")
       .matchAll(/\rMSA\|(\w\w)\|(\w*)/g),
   ].map(([, code, id]) => `${code} ${id}`);
@@ -64,7 +64,7 @@ test("a malformed message in a batch spoils only itself", async () => {
   const taken = await take(`BHS|^~\\&|||||||||B1\r${one("M1")}\rMSH|^~\rPID|1\r${one("M3")}\rBTS|3\r`);
   assert.deepEqual(statuses(taken), ["M1 accepted", "undefined refused", "M3 accepted"]);
   assert.deepEqual(codes(taken), ["AA M1", "AR ", "AA M3"]);
-  assert.match(Buffer.from(taken.reply ?? []).toString(), /^BHS\|.*\|B1\r[\s\S]*\rBTS\|3\r$/);
+  assert.match(Buffer.concat(taken.replies).toString(), /^BHS\|.*\|B1\r[\s\S]*\rBTS\|3\r$/);
   assert.deepEqual(taken.faults, []);
 });
 
@@ -130,24 +130,38 @@ test("a body without a message is answered with a rejection that needs none", as
 test("an unknown version and an unknown character set are refused where they stand", async () => {
   const { take } = setUp();
   const version = await take(msh("ADT^A01", { version: "9.9" }));
-  assert.match(Buffer.from(version.reply ?? []).toString(), /MSA\|AR\|M1\rERR\|\|MSH\^1\^12\|203\^/);
+  assert.match(Buffer.concat(version.replies).toString(), /MSA\|AR\|M1\rERR\|\|MSH\^1\^12\|203\^/);
   const charset = await take(msh("ADT^A01", { rest: "||||||KLINGON" }));
-  assert.match(Buffer.from(charset.reply ?? []).toString(), /MSA\|AR\|M1\rERR\|\|MSH\^1\^18\|103\^/);
+  assert.match(Buffer.concat(charset.replies).toString(), /MSA\|AR\|M1\rERR\|\|MSH\^1\^18\|103\^/);
   const unnamed = await take(msh("ADT^A01", { id: "" }));
-  assert.match(Buffer.from(unnamed.reply ?? []).toString(), /MSA\|AR\rERR\|\|MSH\^1\^10\|101\^/);
+  assert.match(Buffer.concat(unnamed.replies).toString(), /MSA\|AR\rERR\|\|MSH\^1\^10\|101\^/);
 });
 
 test("a sender who wants no acknowledgment gets none, and its message is taken", async () => {
   const { take } = setUp();
   const taken = await take(er7(msh("ADT^A08", { rest: "|||NE|NE" })));
-  assert.equal(taken.reply, undefined);
+  assert.deepEqual(taken.replies, []);
   assert.equal(taken.messages[0]?.status, "accepted");
+});
+
+test("a sender who wants both gets the accept and then the application acknowledgment, apart", async () => {
+  const { take } = setUp();
+  const both = er7(msh("ADT^A08", { rest: "|||AL|AL" }));
+  const { replies } = await take(both);
+  assert.equal(replies.length, 2);
+  assert.match(Buffer.from(replies[0] ?? []).toString(), /\|A1\|P\|2\.5\rMSA\|CA\|M1\r$/);
+  assert.match(Buffer.from(replies[1] ?? []).toString(), /\|A2\|P\|2\.5\|\|\|NE\|NE\rMSA\|AA\|M1\r$/);
+  const batch = await take(Buffer.concat([Buffer.from("BHS|^~\\&\r"), both, Buffer.from("\rBTS|1\r")]));
+  assert.deepEqual(
+    batch.replies.map((reply) => Buffer.from(reply).toString().slice(-6)),
+    ["BTS|1\r", "BTS|1\r"],
+  );
 });
 
 test("an acknowledgment is neither traced nor acknowledged", async () => {
   const { take, intake } = setUp();
   const taken = await take(er7(msh("ACK^A01"), "MSA|AA|M1"));
-  assert.equal(taken.reply, undefined);
+  assert.deepEqual(taken.replies, []);
   assert.equal(taken.messages[0]?.status, "refused");
   assert.equal(intake.calls.length, 0);
 });
@@ -159,12 +173,7 @@ test("errors never repeat what a message held", async () => {
   );
   const [outcome] = taken.messages;
   assert.equal(outcome?.error?.at, "ORC-2");
-  assert.equal(
-    Buffer.from(taken.reply ?? [])
-      .toString()
-      .includes("SECRETNUMBER"),
-    false,
-  );
+  assert.equal(Buffer.concat(taken.replies).toString().includes("SECRETNUMBER"), false);
 });
 
 test("property: any body is answered", async () => {

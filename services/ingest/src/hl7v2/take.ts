@@ -30,8 +30,8 @@ export interface MessageOutcome {
   readonly flags: readonly string[];
   /** Why it was refused. */
   readonly error: MedtraceError | undefined;
-  /** Its acknowledgment; undefined where its sender wants none. */
-  readonly ack: Uint8Array | undefined;
+  /** As many acknowledgments as its sender wants: none, one, or an accept and an application acknowledgment. */
+  readonly acks: readonly Uint8Array[];
 }
 
 export interface Taken {
@@ -39,8 +39,11 @@ export interface Taken {
   readonly messages: readonly MessageOutcome[];
   /** What is wrong with the batch around them. */
   readonly faults: readonly MedtraceError[];
-  /** All acknowledgments, as a batch where a batch was sent; undefined where none is wanted. */
-  readonly reply: Uint8Array | undefined;
+  /**
+   * What is sent back, each in a frame of its own: the first acknowledgment of every message, then the second ones; as
+   * batches where a batch was sent.
+   */
+  readonly replies: readonly Uint8Array[];
 }
 
 /** Takes a body that an institution sent; resolves when what it acknowledges is durable. Never rejects. */
@@ -75,12 +78,12 @@ function takeWith(parts: TakeParts): Take {
     const body = bodyOf(bytes);
     if (body instanceof MedtraceError) {
       const ack = reject(body, stamp());
-      return { messages: [outcomeOf(unread(body), ack)], faults: [], reply: ack };
+      return { messages: [outcomeOf(unread(body), [ack])], faults: [], replies: [ack] };
     }
     const { directory, zone } = parts;
     const context: Hl7Context = { institution, directory, zone, received: traceTimeOf(parts.now_ms()) };
     const messages = await takeMessages(body.messages, parts.intake, context, stamp);
-    return { messages, faults: body.faults, reply: replyOf(body, messages, stamp) };
+    return { messages, faults: body.faults, replies: repliesTo(body, messages, stamp) };
   };
 }
 
@@ -116,7 +119,7 @@ async function takeMessages(
       const own = receipts.slice(used, used + read.drafts.length);
       used += read.drafts.length;
       const answered = { ...read, receipts: own, error: read.error ?? failure ?? refusalOf(own) };
-      outcomes.push(outcomeOf(answered, ackOf(answered, stamp)));
+      outcomes.push(outcomeOf(answered, acksOf(answered, stamp)));
     }
     // Where all of it is known already, nothing here waits for anything: others still get their turn.
     if (outcomes.length < messages.length) await nextTurn();
@@ -142,7 +145,7 @@ function readSome(messages: readonly MessageBytes[], start: number, context: Hl7
   return reads;
 }
 
-function outcomeOf({ header, drafts, receipts, error }: Answered, ack: Uint8Array | undefined): MessageOutcome {
+function outcomeOf({ header, drafts, receipts, error }: Answered, acks: readonly Uint8Array[]): MessageOutcome {
   const taken = receipts.every((receipt) => receipt.status === "duplicate") ? "duplicate" : "accepted";
   return {
     status: error === undefined ? taken : "refused",
@@ -150,7 +153,7 @@ function outcomeOf({ header, drafts, receipts, error }: Answered, ack: Uint8Arra
     ids: error === undefined ? receipts.flatMap((receipt) => ("id" in receipt ? [receipt.id] : [])) : [],
     flags: [...new Set(drafts.flatMap((draft) => draft.flags))].sort(),
     error,
-    ack,
+    acks,
   };
 }
 
@@ -177,9 +180,9 @@ function notTaken(): MedtraceError {
 }
 
 /** An acknowledgment is never acknowledged: two systems would never stop. */
-function ackOf({ header, error }: Answered, stamp: () => Stamp): Uint8Array | undefined {
-  if (header !== undefined) return isAcknowledgment(header) ? undefined : acknowledge(header, error, stamp());
-  return error === undefined ? undefined : reject(error, stamp());
+function acksOf({ header, error }: Answered, stamp: () => Stamp): readonly Uint8Array[] {
+  if (header !== undefined) return isAcknowledgment(header) ? [] : acknowledge(header, error, stamp);
+  return error === undefined ? [] : [reject(error, stamp())];
 }
 
 function refusalOf(receipts: readonly Receipted[]): MedtraceError | undefined {
@@ -191,10 +194,14 @@ function refusalOf(receipts: readonly Receipted[]): MedtraceError | undefined {
   });
 }
 
-function replyOf(body: Body, outcomes: readonly MessageOutcome[], stamp: () => Stamp): Uint8Array | undefined {
-  const acks = outcomes.flatMap((outcome) => (outcome.ack === undefined ? [] : [outcome.ack]));
-  if (body.envelope !== undefined) return acknowledgeBatch(body.envelope, acks, body.faults, stamp());
-  return acks.length === 0 ? undefined : Buffer.concat(acks);
+function repliesTo(body: Body, outcomes: readonly MessageOutcome[], stamp: () => Stamp): readonly Uint8Array[] {
+  const [first = [], second = []] = [0, 1].map((place) => outcomes.flatMap(({ acks }) => acks[place] ?? []));
+  const { envelope, width, faults } = body;
+  if (envelope !== undefined) {
+    const batch = acknowledgeBatch(envelope, width, first, faults, stamp());
+    return second.length === 0 ? [batch] : [batch, acknowledgeBatch(envelope, width, second, faults, stamp())];
+  }
+  return [first, second].filter((acks) => acks.length > 0).map((acks) => Buffer.concat(acks));
 }
 
 /** What is not an error of the input or of storage is a fault here: the sender keeps the message and tries again. */

@@ -8,8 +8,8 @@ import { countAnswer, type FrameRefusal, type Tallies, type Tally } from "./tall
 /** What the listener's connections share. */
 export interface Shared {
   readonly limits: MllpLimits;
-  /** The answer to the content of one frame, once that is durable; undefined where none is wanted. */
-  readonly take: (institution: string, content: Uint8Array) => Promise<Uint8Array | undefined>;
+  /** The answers to the content of one frame, once that is durable; none where none is wanted. */
+  readonly take: (institution: string, content: Uint8Array) => Promise<readonly Uint8Array[]>;
   /** The answer to what is not taken as a message at all. */
   readonly reject: (error: MedtraceError) => Uint8Array;
   readonly log: MllpLog;
@@ -133,7 +133,7 @@ export class Connection {
 
   #handle(event: FrameEvent | Refusal): void {
     if (event.kind === "frame") this.#take(event.content);
-    else if (event.kind === "refusal") this.#answer(Promise.resolve(this.#shared.reject(event.error)), 0);
+    else if (event.kind === "refusal") this.#answer(Promise.resolve([this.#shared.reject(event.error)]), 0);
     else if (event.kind === "too-large") this.#refuse("too-large", tooLarge(this.#shared.limits.frameBytesMax));
     else {
       this.#tally.framesRefused.abandoned++;
@@ -144,7 +144,7 @@ export class Connection {
   #take(content: Uint8Array): void {
     if (this.#isOverfull()) {
       this.#tally.framesRefused.busy++;
-      this.#answer(Promise.resolve(this.#shared.reject(busy())), content.length);
+      this.#answer(Promise.resolve([this.#shared.reject(busy())]), content.length);
       return;
     }
     const answer = this.#shared.take(this.#institution, content).then(
@@ -155,17 +155,19 @@ export class Connection {
       (cause) => {
         this.#tally.framesRefused.failed++;
         this.#log("warn", { err: cause }, "a frame could not be taken");
-        return this.#shared.reject(fault());
+        return [this.#shared.reject(fault())];
       },
     );
     this.#answer(answer, content.length);
   }
 
-  /** Sends an answer once it is there and those before it are sent. */
-  #answer(answer: Promise<Uint8Array | undefined>, contentBytes: number): void {
+  /** Sends the answers to one frame once they are there and those to the frames before it are sent. */
+  #answer(answers: Promise<readonly Uint8Array[]>, contentBytes: number): void {
     this.#inFlight++;
     this.#answers = this.#answers.then(async () => {
-      await this.#write(await answer);
+      const contents = await answers;
+      if (contents.length === 0) countAnswer(this.#tally, undefined);
+      for (const content of contents) await this.#write(content);
       this.#inFlight--;
       this.#hold(-contentBytes);
       this.#pump();
@@ -173,10 +175,9 @@ export class Connection {
   }
 
   /** Resolves when the peer has made room for more, or is gone. */
-  async #write(content: Uint8Array | undefined): Promise<void> {
+  async #write(content: Uint8Array): Promise<void> {
     if (!this.#socket.writable) return;
     countAnswer(this.#tally, content);
-    if (content === undefined) return;
     // Answers of one turn of the event loop leave in one call to the system.
     if (this.#socket.writableCorked === 0) {
       this.#socket.cork();

@@ -31,7 +31,7 @@ async function listen(answer: Answer, limits: Partial<MllpLimits> = {}): Promise
       const text = Buffer.from(content).toString();
       taken.push(text);
       const reply = await answer(text, institution);
-      return { reply: reply === undefined ? undefined : Buffer.from(reply) };
+      return { replies: reply === undefined ? [] : reply.split("&").map((part) => Buffer.from(part)) };
     },
     reject: (error: MedtraceError) => Buffer.from(`reject ${error.code}`),
     limits,
@@ -109,6 +109,15 @@ test("a frame that wants no answer gets none, and the next one is answered", asy
   const client = new Client(listener.port);
   client.socket.write(framed("quiet", "loud"));
   assert.deepEqual(await client.answers(1), ["ack"]);
+  client.socket.destroy();
+});
+
+test("two answers to one frame are two frames, before those to the next", async () => {
+  const { listener } = await listen(async (content) => `accept ${content}&done ${content}`);
+  await using _ = listener;
+  const client = new Client(listener.port);
+  client.socket.write(framed("1", "2"));
+  assert.deepEqual(await client.answers(4), ["accept 1", "done 1", "accept 2", "done 2"]);
   client.socket.destroy();
 });
 
@@ -306,7 +315,7 @@ test("a port that is taken is an error of starting", async () => {
       host: "127.0.0.1",
       port: listener.port,
       institution: "north-hospital",
-      take: async () => ({ reply: undefined }),
+      take: async () => ({ replies: [] }),
       reject: () => new Uint8Array(),
       log: { info: () => {}, warn: () => {} },
     }),

@@ -12,8 +12,8 @@ export interface MllpOptions {
   readonly port: number;
   /** The institution that a connection speaks for, where its certificate names none. */
   readonly institution: string;
-  /** Takes one frame's content; its `reply` is sent once it is durable. */
-  readonly take: (institution: string, content: Uint8Array) => Promise<{ readonly reply: Uint8Array | undefined }>;
+  /** Takes one frame's content; its `replies` are sent once it is durable, each in a frame of its own. */
+  readonly take: (institution: string, content: Uint8Array) => Promise<{ readonly replies: readonly Uint8Array[] }>;
   /** The answer to what is not taken as a message at all: a frame without end, or over the limit. */
   readonly reject: (error: MedtraceError) => Uint8Array;
   readonly limits?: Partial<MllpLimits>;
@@ -48,7 +48,7 @@ export async function startMllp(options: MllpOptions): Promise<MllpListener> {
   const limits = { ...MLLP_LIMITS, ...options.limits };
   const shared: Shared = {
     limits,
-    take: async (institution, content) => (await options.take(institution, content)).reply,
+    take: async (institution, content) => (await options.take(institution, content)).replies,
     reject: options.reject,
     log: options.log,
     tallies: new Tallies(),

@@ -46,7 +46,7 @@ async function listen(clientCa: string | undefined): Promise<MllpListener> {
     host: "127.0.0.1",
     port: 0,
     institution: "own-hospital",
-    take: async (institution) => ({ reply: Buffer.from(institution) }),
+    take: async (institution) => ({ replies: [Buffer.from(institution)] }),
     reject: () => new Uint8Array(),
     log: { info: () => {}, warn: () => {} },
     tls,
