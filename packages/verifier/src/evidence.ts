@@ -11,17 +11,41 @@ export const FILE_BYTES_MAX: number = 64 * 1024 * 1024;
 const ITEMS_MAX = 100_000;
 /** No tree of fewer than 2^53 leaves is higher. */
 const PATH_MAX = 53;
+const CAS_MAX = 100;
 
 export interface Evidence {
   readonly format: string;
   readonly events: readonly EvidenceEvent[];
   readonly batches: readonly Anchored[];
-  readonly ledger: {
-    readonly kind: string;
-    readonly checkpoint: string;
-    readonly key: string;
-    readonly blocks: readonly { readonly block: string; readonly path: readonly string[] }[];
-  };
+  readonly ledger: EmbeddedProof | FabricProof;
+}
+
+export interface EmbeddedProof {
+  readonly kind: "embedded";
+  readonly checkpoint: string;
+  readonly key: string;
+  readonly blocks: readonly { readonly block: string; readonly path: readonly string[] }[];
+}
+
+export interface FabricProof {
+  readonly kind: "fabric";
+  /** One for each of `batches`, in their order: envelopes in base64. */
+  readonly anchors: readonly { readonly transaction: string; readonly read: string }[];
+}
+
+/** The organisations of a Fabric channel, as the reader trusts them beforehand. */
+export interface FabricTrust {
+  readonly channel: string | undefined;
+  readonly chaincode: string | undefined;
+  readonly organisations: Readonly<Record<string, TrustedOrganisation>>;
+}
+
+export interface TrustedOrganisation {
+  /** CA certificates, PEM. */
+  readonly roots: readonly string[];
+  readonly intermediates: readonly string[];
+  /** When it joined the channel, RFC 3339 in UTC; undefined: at the beginning. */
+  readonly since: string | undefined;
 }
 
 export interface EvidenceEvent {
@@ -68,6 +92,13 @@ const matching =
   (value, at) => {
     if (!pattern.test(text(value, at))) throw new Fault(at, `${expected} expected here`);
     return value as string;
+  };
+
+const word =
+  <W extends string>(only: W): Read<W> =>
+  (value, at) => {
+    if (value !== only) throw new Fault(at, `${JSON.stringify(only)} is expected here`);
+    return only;
   };
 
 const hash = matching(/^[0-9a-f]{64}$/, "64 lower-case hex digits are");
@@ -117,6 +148,16 @@ const optional =
   (value, at) =>
     value === undefined ? undefined : read(value, at);
 
+/** An object whose members' names nobody knows beforehand. */
+const record =
+  <T>(names: Read<string>, read: Read<T>): Read<Readonly<Record<string, T>>> =>
+  (value, at) => {
+    if (!isObject(value)) throw new Fault(at, "an object is expected here");
+    return Object.fromEntries(
+      Object.entries(value).map(([key, member]) => [names(key, at), read(member, `${at}.${key}`)]),
+    );
+  };
+
 const path = list(hash, 0, PATH_MAX);
 
 const batch = exactly<Batch>({
@@ -130,16 +171,45 @@ const batch = exactly<Batch>({
   previous: hash,
 });
 
+const embedded = exactly<EmbeddedProof>({
+  kind: word("embedded"),
+  checkpoint: text,
+  key: text,
+  blocks: list(exactly<EmbeddedProof["blocks"][number]>({ block: text, path })),
+});
+
+const fabric = exactly<FabricProof>({
+  kind: word("fabric"),
+  anchors: list(exactly<FabricProof["anchors"][number]>({ transaction: text, read: text })),
+});
+
 const evidence = exactly<Evidence>({
   format: text,
   events: list(exactly<EvidenceEvent>({ event: text, batch: whole, index: whole, path })),
   batches: list(exactly<Anchored>({ owner: name, batch })),
-  ledger: exactly<Evidence["ledger"]>({
-    kind: text,
-    checkpoint: text,
-    key: text,
-    blocks: list(exactly<Evidence["ledger"]["blocks"][number]>({ block: text, path })),
-  }),
+  ledger: (value, at) => (isObject(value) && value["kind"] === "fabric" ? fabric(value, at) : embedded(value, at)),
+});
+
+const time = matching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/, "a time in UTC is");
+
+/** Reads the reader's own word on a Fabric channel; throws Fault. */
+export const readFabricTrust: (value: Json, at: string) => FabricTrust = exactly<FabricTrust>({
+  channel: optional(text),
+  chaincode: optional(text),
+  organisations: record(
+    name,
+    exactly<TrustedOrganisation>({
+      roots: list(text, 0, CAS_MAX),
+      intermediates: list(text, 0, CAS_MAX),
+      since: optional(time),
+    }),
+  ),
+});
+
+/** Reads what the world state holds of a batch, from its parsed text; throws Fault. */
+export const readEntry: (value: Json, at: string) => { readonly batch: Batch; readonly transaction: string } = exactly({
+  batch,
+  transaction: hash,
 });
 
 /** Reads a block from its parsed text; throws Fault. */
@@ -192,7 +262,7 @@ function refuseUnknownFormat(value: Json): void {
   const { format, ledger } = isObject(value) ? value : {};
   if (format !== EVIDENCE_FORMAT) throw new Fault("format", "a format not known here", "cannot-tell");
   const kind = isObject(ledger) ? ledger["kind"] : undefined;
-  if (typeof kind !== "string" || kind === "embedded") return;
+  if (typeof kind !== "string" || kind === "embedded" || kind === "fabric") return;
   throw new Fault("ledger.kind", "a kind of ledger not known here; a newer verifier may know it", "cannot-tell");
 }
 

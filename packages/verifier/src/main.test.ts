@@ -13,6 +13,8 @@ import { verifyEvidence } from "./verify.ts";
 
 const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
 const GOLDEN = join(PACKAGE, "src", "golden");
+/** Of the command line. */
+const NODE = ["main.ts", "files.ts"];
 const BUILD = new URL("../browser/build.ts", import.meta.url);
 const golden = (name: string): Promise<string> => readFile(join(GOLDEN, name), "utf8");
 
@@ -99,9 +101,9 @@ describe("a folder with the verifier alone", () => {
     assert.equal(ran.code, 0);
   });
 
-  it("imports nothing but its own files, and Node's modules in main.ts alone", async () => {
+  it("imports nothing but its own files, and Node's modules in main.ts and files.ts alone", async () => {
     for (const name of await readdir(join(PACKAGE, "src"))) {
-      if (!name.endsWith(".ts") || name.endsWith(".test.ts") || name === "main.ts") continue;
+      if (!name.endsWith(".ts") || name.endsWith(".test.ts") || NODE.includes(name)) continue;
       const text = await readFile(join(PACKAGE, "src", name), "utf8");
       assert.doesNotMatch(text, /from "(?!\.\/[a-z]+\.ts")|import\(|\bBuffer\b|\bprocess\b|\brequire\b/, name);
     }
@@ -109,14 +111,16 @@ describe("a folder with the verifier alone", () => {
 });
 
 describe("the build", () => {
-  it("emits plain modules that need no Node outside main, and one page that holds them all", async () => {
+  it("emits plain modules that need no Node but for the command, and one page that holds them all", async () => {
     const dist = join(folder, "dist");
     await writeFile(join(folder, "package.json"), '{"type":"module"}');
     const typescript = dirname(createRequire(import.meta.url).resolve("typescript/package.json"));
     const built = await node(PACKAGE, join(typescript, "bin", "tsc"), "-p", "tsconfig.build.json", "--outDir", dist);
     assert.equal(built.stdout, "");
     assert.equal((await node(PACKAGE, fileURLToPath(BUILD), dist)).stderr, "");
-    const emitted = (await readdir(dist)).filter((name) => name.endsWith(".js") && name !== "main.js");
+    const emitted = (await readdir(dist)).filter(
+      (name) => name.endsWith(".js") && !NODE.includes(name.replace(".js", ".ts")),
+    );
     assert.ok(emitted.includes("verify.js"));
     for (const name of emitted) assert.doesNotMatch(await readFile(join(dist, name), "utf8"), /node:|\.ts"/, name);
     const { verifyEvidence: emittedVerify } = (await import(pathToFileURL(join(dist, "verify.js")).href)) as {

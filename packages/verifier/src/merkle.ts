@@ -1,12 +1,13 @@
 /** Merkle trees of RFC 6962 section 2.1 with SHA-256. Hashes are lower-case hex. */
+import { type Bytes, concat, fromHex, toHex } from "./bytes.ts";
 
-const LEAF = 0x00;
-const NODE = 0x01;
+const LEAF: Bytes = Uint8Array.of(0x00);
+const NODE: Bytes = Uint8Array.of(0x01);
 const MEMORY_MAX = 200_000;
 const encoder = new TextEncoder();
 
 /** SHA-256 (FIPS 180-4), hex. */
-export type Sha256 = (bytes: Uint8Array<ArrayBuffer>) => string | Promise<string>;
+export type Sha256 = (bytes: Bytes) => string | Promise<string>;
 
 /** As WebCrypto has it, in browsers and in Node. */
 export const sha256: Sha256 = async (bytes) => toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
@@ -23,28 +24,17 @@ export interface TreeHash {
 export function treeHash(digest: Sha256 = sha256): TreeHash {
   const memory = new Map<string, string | Promise<string>>();
   return {
-    leafHash: (text) => digest(joined(LEAF, encoder.encode(text))),
+    leafHash: (text) => digest(concat(LEAF, encoder.encode(text))),
     nodeHash: (left, right) => {
       const key = left + right;
       const known = memory.get(key);
       if (known !== undefined) return known;
       if (memory.size >= MEMORY_MAX) memory.clear();
-      const made = digest(joined(NODE, fromHex(left), fromHex(right)));
+      const made = digest(concat(NODE, fromHex(left), fromHex(right)));
       memory.set(key, made);
       return made;
     },
   };
-}
-
-function joined(prefix: number, ...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 1));
-  bytes[0] = prefix;
-  let end = 1;
-  for (const part of parts) {
-    bytes.set(part, end);
-    end += part.length;
-  }
-  return bytes;
 }
 
 /**
@@ -77,15 +67,4 @@ export async function rootOfPath(
     sn = Math.floor(sn / 2);
   }
   return sn === 0 ? r : undefined;
-}
-
-export function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** Bytes of hex digits whose form was checked before. */
-export function fromHex(digits: string): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(digits.length / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16);
-  return bytes;
 }

@@ -2,7 +2,8 @@
  * The ledger's signed checkpoint: a C2SP signed note (c2sp.org/signed-note) whose text is a C2SP checkpoint
  * (c2sp.org/tlog-checkpoint) of exactly three lines: origin, number of blocks, root. Signatures are Ed25519 (RFC 8032).
  */
-import { sha256, toHex } from "./merkle.ts";
+import { fromBase64, toHex } from "./bytes.ts";
+import { sha256 } from "./merkle.ts";
 import { Fault } from "./verdict.ts";
 
 const ED25519 = 0x01;
@@ -103,15 +104,5 @@ export async function isSignedBy(
     return await crypto.subtle.verify("Ed25519", publicKey, signature.bytes, checkpoint.signed);
   } catch (error) {
     throw new Fault(at, `Ed25519 cannot be checked here: ${String(error).slice(0, 100)}`, "cannot-tell");
-  }
-}
-
-/** Bytes of base64 (RFC 4648 section 4) in its one canonical spelling, else undefined. */
-function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
-  try {
-    const binary = atob(text);
-    return btoa(binary) === text ? Uint8Array.from(binary, (character) => character.charCodeAt(0)) : undefined;
-  } catch {
-    return undefined;
   }
 }

@@ -1,8 +1,7 @@
 /** The verdict in words, for people who were not there. Text from the file is shown so that it cannot pose as ours. */
-import type { CheckpointFacts, EventVerdict, Verdict } from "./verdict.ts";
+import type { CheckpointFacts, EventAnchor, EventVerdict, FabricFacts, LedgerFacts, Verdict } from "./verdict.ts";
 
-/** What no verdict of this verifier says. */
-export const UNCHECKED: readonly string[] = [
+const UNCHECKED: readonly string[] = [
   "sealed parts were not opened: what identifies persons is encrypted, and only its bytes are covered",
   "completeness is not claimed: other events may exist, and the file does not say that it holds them all",
   "event ids were not derived anew: that takes the source's message id, which is sealed",
@@ -10,19 +9,33 @@ export const UNCHECKED: readonly string[] = [
   "times are those that the source and the receiving service wrote; no other clock vouches for them",
 ];
 
+const UNCHECKED_ON_FABRIC: readonly string[] = [
+  "revocation: a certificate that its CA withdrew before the transaction is taken as valid; ask the CA for its list",
+  "the times of transaction and read are by the clocks of those who asked for them",
+];
+
+/** What no verdict of this verifier says. */
+export function unchecked({ fabric }: LedgerFacts): readonly string[] {
+  return fabric === undefined ? UNCHECKED : [...UNCHECKED, ...UNCHECKED_ON_FABRIC];
+}
+
 /** 0 proven, 1 refuted, 2 cannot tell. */
 export function exitCode(verdict: Pick<Verdict, "verdict">): 0 | 1 | 2 {
   return verdict.verdict === "proven" ? 0 : verdict.verdict === "refuted" ? 1 : 2;
 }
 
 /** One sentence for each event that was proved. */
-export function proofs(events: readonly EventVerdict[], checkpoint: CheckpointFacts | undefined): readonly string[] {
-  return events.map((event) => [`event ${event.id}`, ...storyOf(event, checkpoint)].join("; "));
+export function proofs(events: readonly EventVerdict[], ledger: LedgerFacts): readonly string[] {
+  return events.map((event) => [`event ${event.id}`, ...storyOf(event, ledger)].join("; "));
 }
 
 /** What the verdict rests on and the file cannot show. */
-export function trusts(checkpoint: CheckpointFacts | undefined): readonly string[] {
-  if (checkpoint === undefined || checkpoint.keys.length === 0) return [];
+export function trusts({ checkpoint, fabric }: LedgerFacts): readonly string[] {
+  if (fabric !== undefined) return trustsOnFabric(fabric);
+  return checkpoint === undefined || checkpoint.keys.length === 0 ? [] : trustsOnKey(checkpoint);
+}
+
+function trustsOnKey(checkpoint: CheckpointFacts): readonly string[] {
   const keys = checkpoint.keys.map((key) => shown(key)).join(", ");
   const key = checkpoint.pinned
     ? `that the key you gave is the ledger's: ${keys}`
@@ -35,12 +48,26 @@ export function trusts(checkpoint: CheckpointFacts | undefined): readonly string
   ];
 }
 
+function trustsOnFabric({ channel, chaincode, organisations }: FabricFacts): readonly string[] {
+  if (organisations.length === 0) return [];
+  return [
+    `that the CA certificates you gave are those of ${organisations.join(", ")}, and that these are all of the channel's organisations`,
+    `that chaincode ${shown(chaincode)} of channel ${shown(channel)} is the ledger that is meant`,
+    "that no majority of these organisations agreed to sign what their ledgers do not hold",
+    "that an institution named as the producer is who it says, as the owner of the batch admitted it",
+  ];
+}
+
 /** The whole verdict as text for a terminal, ending in a newline. */
 export function reportText(verdict: Verdict): string {
-  const { checkpoint, events } = verdict;
+  const { checkpoint, fabric, events } = verdict;
   const lines: string[] = [HEADLINES[verdict.verdict]];
   if (checkpoint !== undefined) {
     lines.push(`Ledger ${shown(checkpoint.origin)}, checkpoint of ${count(checkpoint.size, "block")}`);
+  }
+  if (fabric !== undefined) {
+    lines.push(`Channel ${shown(fabric.channel)}, chaincode ${shown(fabric.chaincode)}, on Hyperledger Fabric`);
+    lines.push(`CAs given: ${some(fabric.organisations)}`);
   }
   if (verdict.reasons.length > 0) lines.push("", "Why", ...verdict.reasons.flatMap((reason) => item(reason)));
   if (verdict.verdict === "proven") lines.push("", `What was proved, of ${count(events.length, "event")}`);
@@ -61,12 +88,12 @@ const HEADLINES = {
 
 function paragraph(event: EventVerdict, position: number, verdict: Verdict): string[] {
   const mark = verdict.verdict === "proven" ? "" : ` [${event.verdict}]`;
-  const story = storyOf(event, verdict.checkpoint).map((line) => `     ${line}`);
+  const story = storyOf(event, verdict).map((line) => `     ${line}`);
   return [`  ${position}. ${event.id || event.at}${mark}`, ...story];
 }
 
 /** Who did what to which records and when, as the event's text states it, and where the ledger holds it. */
-function storyOf({ facts, anchor }: EventVerdict, checkpoint: CheckpointFacts | undefined): string[] {
+function storyOf({ facts, anchor }: EventVerdict, ledger: LedgerFacts): string[] {
   const lines: string[] = [];
   if (facts !== undefined) {
     const { activity, source, occurred, recorded, received } = facts;
@@ -79,13 +106,22 @@ function storyOf({ facts, anchor }: EventVerdict, checkpoint: CheckpointFacts | 
       `records: ${some(records)}`,
     );
   }
-  if (anchor !== undefined) {
-    lines.push(
-      `ledger: record ${anchor.index + 1} of ${anchor.count} in batch ${anchor.sequence} of stream ${anchor.stream}, ` +
-        `owner ${anchor.owner}, block ${anchor.block}, checkpoint of ${count(checkpoint?.size ?? 0, "block")}`,
-    );
-  }
+  if (anchor !== undefined) lines.push(...placeOf(anchor, ledger));
   return lines;
+}
+
+function placeOf(anchor: EventAnchor, { checkpoint, fabric }: LedgerFacts): string[] {
+  const { endorsed } = anchor;
+  const place =
+    `ledger: record ${anchor.index + 1} of ${anchor.count} in batch ${anchor.sequence} of stream ${anchor.stream}, ` +
+    `owner ${anchor.owner}, block ${anchor.block}`;
+  if (fabric === undefined) return [`${place}, checkpoint of ${count(checkpoint?.size ?? 0, "block")}`];
+  if (endorsed === undefined) return [place];
+  return [
+    place,
+    `written ${endorsed.written} by transaction ${shown(endorsed.transaction)}, endorsed by ${some(endorsed.writtenBy)}`,
+    `found committed ${endorsed.read} by peers of ${some(endorsed.readBy)}`,
+  ];
 }
 
 function item(text: string): string[] {

@@ -102,7 +102,7 @@ function scalar(token: string, fault: (says: string) => Fault): Json {
  * Canonical text (RFC 8785) of a value that {@link parseStrict} gave: no white space, members in order of UTF-16
  * code units, strings and numbers as ECMAScript writes them.
  */
-function canonical(value: Json): string {
+export function canonical(value: Json): string {
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
   const members = Object.entries(value as JsonObject).sort(([a], [b]) => (a < b ? -1 : 1));

@@ -3,10 +3,9 @@
 /** `proven`: every check passed. `refuted`: one failed. `cannot-tell`: one could not be made, and none failed. */
 export type Outcome = "proven" | "refuted" | "cannot-tell";
 
-export interface Verdict {
+export interface Verdict extends LedgerFacts {
   readonly verdict: Outcome;
   readonly events: readonly EventVerdict[];
-  readonly checkpoint?: CheckpointFacts;
   readonly steps: readonly Step[];
   /** What was shown; empty unless the verdict is `proven`. */
   readonly proved: readonly string[];
@@ -14,6 +13,12 @@ export interface Verdict {
   readonly notChecked: readonly string[];
   /** Why the verdict is not `proven`: one line for each failed check, nearest to the signature first. */
   readonly reasons: readonly string[];
+}
+
+/** What everything in the file hangs on: of the two, the one of the file's ledger. */
+export interface LedgerFacts {
+  readonly checkpoint?: CheckpointFacts;
+  readonly fabric?: FabricFacts;
 }
 
 /** One check that was made, in the order of making. */
@@ -60,6 +65,16 @@ export interface EventAnchor {
   readonly index: number;
   readonly count: number;
   readonly block: number;
+  /** On Fabric: what the organisations' peers signed. */
+  readonly endorsed?: {
+    /** Id of the transaction that wrote the batch, and its time by the owner's clock. */
+    readonly transaction: string;
+    readonly written: string;
+    readonly writtenBy: readonly string[];
+    /** Time of the read that found the batch committed, by the clock of whoever asked. */
+    readonly read: string;
+    readonly readBy: readonly string[];
+  };
 }
 
 /** The checkpoint that everything in the file hangs on. */
@@ -71,6 +86,14 @@ export interface CheckpointFacts {
   readonly keys: readonly string[];
   /** True where one of these was given by the reader, false where the file alone vouches for them. */
   readonly pinned: boolean;
+}
+
+/** The channel whose organisations vouch for everything in the file. */
+export interface FabricFacts {
+  readonly channel: string;
+  readonly chaincode: string;
+  /** MSP ids of the organisations whose CAs the reader trusts; empty where the reader named none. */
+  readonly organisations: readonly string[];
 }
 
 /** A check that did not pass: where, why, and whether that refutes the evidence or leaves it open. */

@@ -110,7 +110,7 @@ describe("trust", () => {
 describe("what this verifier does not know", () => {
   const cases: Record<string, (evidence: ReturnType<typeof sample>["evidence"]) => unknown> = {
     "a later format of evidence": (evidence) => ({ ...evidence, format: "medtrace-evidence/2", more: true }),
-    "another kind of ledger": (evidence) => ({ ...evidence, ledger: { kind: "fabric", transaction: "x" } }),
+    "another kind of ledger": (evidence) => ({ ...evidence, ledger: { kind: "other", transaction: "x" } }),
     "some other JSON": () => ({ resourceType: "AuditEvent" }),
     "a bare number": () => 7,
   };
