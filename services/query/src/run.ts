@@ -16,6 +16,7 @@ import { type AuditTrail, createAuditTrail, type Deliver, NO_TRAIL } from "./aud
 import type { QuerySettings } from "./config.ts";
 import { createStanding, type QueryContext } from "./context.ts";
 import { createFeed } from "./feed.ts";
+import { fhirRoutes } from "./fhir/routes.ts";
 import { observeProjector, observeStanding } from "./projector/observe.ts";
 import type { ProjectorStatus } from "./projector/status.ts";
 import { eventRoutes } from "./routes/events.ts";
@@ -100,6 +101,7 @@ export async function startQuery(parts: QueryParts): Promise<RunningQuery> {
   ledgerRoutes(server, ctx);
   feedRoutes(server, ctx);
   homeRoutes(server);
+  await fhirRoutes(server, ctx);
   // Followers would keep the server from closing.
   server.addHook("preClose", () => feed[Symbol.asyncDispose]());
   const url = await listen(server, settings);

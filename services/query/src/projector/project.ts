@@ -1,7 +1,7 @@
 /** From a trace event's bytes to what the projection keeps of it; pure. */
 import { derivationFault, INDEX_ENTRIES_MAX } from "@medtrace/shared/model/event-limits";
 import type { RecordRole, TraceEvent } from "@medtrace/shared/model/trace-event";
-import { subjectRecordId } from "@medtrace/shared/model/trace-event";
+import { requestRecordId, subjectRecordId } from "@medtrace/shared/model/trace-event";
 import type { Derivation, Facet, ProjectedEvent } from "@medtrace/shared/ports/projection";
 import { readTraceEvent, ShapeFault } from "./shape.ts";
 
@@ -55,16 +55,17 @@ function projectedEvent(event: TraceEvent, bytes: Uint8Array, index: number, off
   };
 }
 
-/** An agent is also whoever another acted for: what was done on one's behalf is one's own responsibility. */
-function facetsOf({ records, agents, subjects, recipients }: TraceEvent): Facet[] {
+/**
+ * An agent is also whoever another acted for: what was done on one's behalf is one's own responsibility. A request is
+ * found as a record is: its client and its server each name it.
+ */
+function facetsOf({ records, agents, subjects, recipients, correlation }: TraceEvent): Facet[] {
   const facets: Facet[] = [];
   const add = (kind: Facet["kind"], values: Iterable<string>): void => {
     for (const value of new Set(values)) facets.push({ kind, value });
   };
-  add(
-    "record",
-    records.map(({ id }) => id),
-  );
+  const ids = records.map(({ id }) => id);
+  add("record", correlation === undefined ? ids : [...ids, requestRecordId(correlation)]);
   add(
     "agent",
     agents.flatMap(({ id, onBehalfOf }) => (onBehalfOf === undefined ? [id] : [id, onBehalfOf])),

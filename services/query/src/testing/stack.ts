@@ -73,6 +73,7 @@ export const SUPERVISOR: Who = { institution: "platform", scopes: ["trace/lineag
 export interface Sample extends Partial<Omit<TraceEvent, "activity">> {
   readonly name: string;
   readonly kind?: TraceEvent["activity"]["kind"];
+  readonly codes?: TraceEvent["activity"]["codes"];
   readonly when?: string;
   readonly secret?: string;
 }
@@ -186,6 +187,7 @@ async function traceEvent(vault: Vault, sample: Sample): Promise<TraceEvent> {
   const {
     name,
     kind = "read",
+    codes = [],
     when = "2026-03-01T08:00:00.000Z",
     secret,
     institution = "hospital-a",
@@ -200,7 +202,7 @@ async function traceEvent(vault: Vault, sample: Sample): Promise<TraceEvent> {
     id,
     institution,
     source: { format: "fhir-r4", type: "AuditEvent", system: "ehr", digest: `hmac-sha256:${id}`, index: 0, flags: [] },
-    activity: { kind, codes: [] },
+    activity: { kind, codes },
     outcome: "success",
     occurred: { start: time, end: time },
     recorded: time,
