@@ -1,5 +1,5 @@
 /** Lineage as it is answered: records, edges with the events that prove them, and what these events say. */
-import type { ProvInput } from "@medtrace/shared/model/prov";
+import type { ProvInput } from "@medtrace/shared/model/prov/from-events";
 import type { TraceAgent } from "@medtrace/shared/model/trace-event";
 import type { Result } from "./answers.ts";
 import type { QueryContext } from "./context.ts";

@@ -1,5 +1,5 @@
 /** Where a record came from and where it went, as JSON or as W3C PROV. */
-import { provDocument } from "@medtrace/shared/model/prov";
+import { provDocument } from "@medtrace/shared/model/prov/from-events";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { type Answer, answer, standingAt } from "../answers.ts";
 import type { QueryContext, Standing } from "../context.ts";

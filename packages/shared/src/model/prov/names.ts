@@ -16,6 +16,8 @@ const LOCAL_NAMESPACE = "urn:medtrace:local:";
 /** Prefixes that every document has, beside PROV's own `prov` and `xsd`. */
 const FIXED_NAMESPACES: readonly (readonly [string, string])[] = [
   ["mt", MEDTRACE_NAMESPACE],
+  ["batch", "urn:medtrace:batch:"],
+  ["bundle", "urn:medtrace:bundle:"],
   ["event", "urn:medtrace:event:"],
   ["local", LOCAL_NAMESPACE],
   ["state", "urn:medtrace:state:"],
@@ -77,8 +79,18 @@ export function stateName(event: string, record: string): QualifiedName {
   return { prefix: "state", local: `${localPart(event)}/${localPart(record)}` };
 }
 
-/** A term of PROV or of this platform, such as `prov:Person`. */
-export function term(prefix: "prov" | "mt", local: string): QualifiedName {
+/** The bundle of what an institution attests of some events; `digest` tells which. */
+export function bundleName(institution: string, digest: string): QualifiedName {
+  return { prefix: "bundle", local: `${localPart(institution)}/${digest}` };
+}
+
+/** A batch that the ledger anchored, by its id. */
+export function batchName(id: string): QualifiedName {
+  return { prefix: "batch", local: localPart(id) };
+}
+
+/** A term of PROV, XML Schema or this platform, such as `prov:Person`. */
+export function term(prefix: "prov" | "mt" | "xsd", local: string): QualifiedName {
   return { prefix, local };
 }
 

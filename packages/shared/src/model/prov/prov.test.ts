@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import type { Derivation } from "../ports/projection.ts";
-import { type ProvDocument, type ProvInput, provDocument } from "./prov.ts";
-import { provJson } from "./prov-json.ts";
-import { jsonLd } from "./prov-json-ld.ts";
+import type { Derivation } from "../../ports/projection.ts";
+import type { TraceRecord } from "../trace-event.ts";
+import type { ProvDocument } from "./document.ts";
+import { type ProvInput, provDocument } from "./from-events.ts";
+import { provJson } from "./json.ts";
+import { jsonLd } from "./json-ld.ts";
+import { createNaming, nameText } from "./names.ts";
 import { provN } from "./prov-n.ts";
-import { createNaming, nameText } from "./prov-names.ts";
-import { provRdf } from "./prov-rdf.ts";
-import { turtle } from "./prov-turtle.ts";
-import type { TraceRecord } from "./trace-event.ts";
+import { provRdf } from "./rdf.ts";
+import { turtle } from "./turtle.ts";
 
 const at = (utc: string): { given: string; utc: string } => ({ given: utc, utc });
 
