@@ -10,11 +10,5 @@ only=""
 [ "${1:-}" = "--only" ] && { only=1; shift; }
 name=${1:-}
 [ -n "$name" ] && [ -s "$run/$name.start" ] || fail "no process $name; there are: $(cd "$run" 2>/dev/null && ls -- *.start 2>/dev/null | sed 's/\.start$//' | tr '\n' ' ')"
-if alive "$name"; then
-  pid=$(cat "$run/$name.pid")
-  kill "-$signal" "$pid"
-  while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
-fi
-# Another process may be given this id.
-rm -f "$run/$name.pid"
+end "$name" "$signal"
 [ -n "$only" ] || launch "$name"

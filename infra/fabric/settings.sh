@@ -12,6 +12,9 @@ chaincode=medtrace
 organisations="hospital-a HospitalAMSP hospital-a.medtrace $((base + 151)) $((base + 152)) $((base + 159))
 hospital-b HospitalBMSP hospital-b.medtrace $((base + 251)) $((base + 252)) $((base + 259))
 supervisor SupervisorMSP supervisor.medtrace $((base + 351)) $((base + 352)) $((base + 359))"
+# Those that add-institution.sh added.
+[ ! -s "$run/added" ] || organisations="$organisations
+$(cat "$run/added")"
 # orderer  listen admin operations
 orderers="orderer1 $((base + 51)) $((base + 53)) $((base + 54))
 orderer2 $((base + 61)) $((base + 63)) $((base + 64))
@@ -31,6 +34,18 @@ launch() {
   echo $! >"$run/$1.pid"
 }
 
+# end NAME [SIGNAL]: ends a process of the network, and waits for it.
+end() {
+  local pid
+  if alive "$1"; then
+    pid=$(cat "$run/$1.pid")
+    kill "-${2:-TERM}" "$pid"
+    while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
+  fi
+  # Another process may be given this id.
+  rm -f "$run/$1.pid"
+}
+
 # The executables that no registry has; on a machine without them the Fabric tests are skipped.
 missing_executables() {
   for name in peer orderer osnadmin configtxgen cryptogen; do command -v "$name" >/dev/null || printf '%s ' "$name"; done
@@ -45,7 +60,7 @@ as() {
     CORE_PEER_TLS_ENABLED=true CORE_PEER_LOCALMSPID=$msp CORE_PEER_ADDRESS=127.0.0.1:$port \
       CORE_PEER_TLS_ROOTCERT_FILE=$crypto/peerOrganizations/$domain/tlsca/tlsca.$domain-cert.pem \
       CORE_PEER_MSPCONFIGPATH=$crypto/peerOrganizations/$domain/users/Admin@$domain/msp \
-      FABRIC_CFG_PATH=$run/config "$@"
+      FABRIC_CFG_PATH=$run/config FABRIC_LOGGING_SPEC=error "$@"
     return
   done <<<"$organisations"
   fail "no organisation $want"

@@ -2,31 +2,10 @@
 # From nothing to a channel with the chaincode committed: two hospitals, a supervisor, three Raft orderers, TLS everywhere.
 # Starts from executables on PATH: peer, orderer, osnadmin, configtxgen, cryptogen. Writes fabric.env for `source`.
 set -euo pipefail
-. "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
-missing=$(missing_executables)
-[ -z "$missing" ] || fail "not on PATH: $missing(they come with a Hyperledger Fabric 3.1 release)"
+. "$(dirname "${BASH_SOURCE[0]}")/network.sh"
+need_executables
 [ ! -e "$run/crypto" ] || fail "a network is there already; infra/fabric/down.sh ends and removes it"
 mkdir -p "$run/config"
-node=${MEDTRACE_NODE:-$(cd "$here/../.." && pwd)/node_modules/.bin/node}
-
-# spawn NAME [VARIABLE=VALUE…] COMMAND…: keeps how it was started, so that restart.sh can do it again.
-spawn() {
-  local name=$1
-  shift
-  printf 'exec env' >"$run/$name.start"
-  printf ' %q' "$@" >>"$run/$name.start"
-  launch "$name"
-}
-
-# try SECONDS COMMAND…: until it succeeds; its last output where it never does.
-try() {
-  local until=$(($(date +%s) + $1)) output
-  shift
-  while ! output=$("$@" 2>&1); do
-    [ "$(date +%s)" -lt "$until" ] || { say "$output"; fail "gave up on: $*"; }
-    sleep 0.3
-  done
-}
 
 identities() {
   say "making development identities …"
@@ -36,8 +15,7 @@ identities() {
   for port in 51 61 71 151 251 351; do ports+=(-e "s/\b$((17000 + port))\b/$((base + port))/"); done
   sed -e "s#crypto/#$crypto/#" "${ports[@]}" "$here/config/configtx.yaml" >"$run/config/configtx.yaml"
   sed -e "s#BUILDER_PATH#$here/builder#" -e "s#SNAPSHOTS_PATH#$run/snapshots#" "$here/config/core.yaml" >"$run/config/core.yaml"
-  FABRIC_CFG_PATH=$run/config configtxgen -profile Medtrace -channelID "$channel" -outputBlock "$run/genesis.block" \
-    2>"$run/configtxgen.log" || { tail -5 "$run/configtxgen.log" >&2; fail "configtxgen failed"; }
+  generate_block "$run/genesis.block"
 }
 
 start_orderers() {
@@ -64,76 +42,26 @@ start_orderers() {
   done <<<"$orderers"
 }
 
-start_peers() {
-  local name msp domain port chaincode_port service home bootstrap
-  bootstrap=$(awk '{printf "%s127.0.0.1:%s", (NR > 1 ? " " : ""), $4}' <<<"$organisations")
-  while read -r name msp domain port chaincode_port service; do
-    home=$crypto/peerOrganizations/$domain/peers/peer0.$domain
-    spawn "peer-$name" FABRIC_CFG_PATH="$run/config" FABRIC_LOGGING_SPEC=warning \
-      CORE_PEER_ID="peer0.$domain" CORE_PEER_LOCALMSPID="$msp" CORE_PEER_MSPCONFIGPATH="$home/msp" \
-      CORE_PEER_LISTENADDRESS="127.0.0.1:$port" CORE_PEER_ADDRESS="127.0.0.1:$port" \
-      CORE_PEER_CHAINCODELISTENADDRESS="127.0.0.1:$chaincode_port" CORE_PEER_CHAINCODEADDRESS="127.0.0.1:$chaincode_port" \
-      CORE_PEER_GOSSIP_EXTERNALENDPOINT="127.0.0.1:$port" CORE_PEER_GOSSIP_BOOTSTRAP="$bootstrap" \
-      CORE_PEER_TLS_CERT_FILE="$home/tls/server.crt" CORE_PEER_TLS_KEY_FILE="$home/tls/server.key" \
-      CORE_PEER_TLS_ROOTCERT_FILE="$home/tls/ca.crt" CORE_PEER_FILESYSTEMPATH="$run/peer-$name" \
-      CORE_OPERATIONS_LISTENADDRESS="127.0.0.1:$((port + 4))" peer node start
-  done <<<"$organisations"
-  while read -r name msp domain port chaincode_port service; do
-    try 30 as "$name" peer channel join -b "$run/genesis.block"
-  done <<<"$organisations"
+each_organisation() {
+  local name
+  for name in $(awk '{print $1}' <<<"$organisations"); do "$@" "$name"; done
 }
 
-# One package per organisation, since each peer connects to its own chaincode server.
-install_chaincode() {
-  local name msp domain port chaincode_port service work package
-  while read -r name msp domain port chaincode_port service; do
-    work=$(mktemp -d)
-    printf '{"address":"127.0.0.1:%s","dial_timeout":"10s","tls_required":false}' "$service" >"$work/connection.json"
-    tar -C "$work" -czf "$work/code.tar.gz" connection.json
-    printf '{"type":"ccaas","label":"%s_1"}' "$chaincode" >"$work/metadata.json"
-    tar -C "$work" -czf "$run/$name.tar.gz" metadata.json code.tar.gz
-    rm -rf "$work"
-    package=$(as "$name" peer lifecycle chaincode calculatepackageid "$run/$name.tar.gz")
-    try 30 as "$name" peer lifecycle chaincode install "$run/$name.tar.gz"
-    spawn "chaincode-$name" CORE_CHAINCODE_LOGGING_LEVEL=WARNING CHAINCODE_ID="$package" CHAINCODE_SERVER_ADDRESS="127.0.0.1:$service" \
-      "$node" "$here/../../chaincode/src/fabric/main.ts"
-    try 60 as "$name" peer lifecycle chaincode approveformyorg --channelID "$channel" --name "$chaincode" --version 1 --sequence 1 \
-      --package-id "$package" -o "$orderer" --tls --cafile "$orderer_ca"
-  done <<<"$organisations"
-  local peers=()
-  while read -r name msp domain port chaincode_port service; do
-    peers+=(--peerAddresses "127.0.0.1:$port" --tlsRootCertFiles "$crypto/peerOrganizations/$domain/tlsca/tlsca.$domain-cert.pem")
-  done <<<"$organisations"
-  try 60 as hospital-a peer lifecycle chaincode commit --channelID "$channel" --name "$chaincode" --version 1 --sequence 1 \
-    -o "$orderer" --tls --cafile "$orderer_ca" "${peers[@]}"
-}
+peer_of() { with_organisation "$1" start_peer; }
 
-# Each organisation's client under its MSP id, as the ledger engine looks for it.
-write_env() {
-  local name msp domain rest
-  mkdir -p "$run/identities"
-  while read -r name msp domain rest; do
-    ln -sfn "$crypto/peerOrganizations/$domain/users/User1@$domain/msp" "$run/identities/$msp"
-  done <<<"$organisations"
-  cat "$crypto"/peerOrganizations/*/tlsca/*.pem >"$run/tls-cas.pem"
-  local peers
-  peers=$(awk '{printf "%slocalhost:%s", (NR > 1 ? "," : ""), $4}' <<<"$organisations")
-  cat >"$env_file" <<EOF
-export LEDGER_URL="fabric://$peers/$channel/$chaincode"
-export LEDGER_OWNER="HospitalAMSP"
-export FABRIC_IDENTITIES="$run/identities"
-export FABRIC_TLS_CA="$run/tls-cas.pem"
-export MEDTRACE_FABRIC_RUN="$run"
-export MEDTRACE_FABRIC_ENV="$env_file"
-export FABRIC_PORT_BASE="$base"
-EOF
+chaincode_of() {
+  with_organisation "$1" install_chaincode 1 "$chaincode_main" "chaincode-$1"
+  approve_chaincode "$1" 1 1
 }
 
 identities
 say "starting three orderers and three peers …"
 start_orderers
-start_peers
+each_organisation peer_of
+each_organisation join_channel
 say "installing, approving and committing the chaincode …"
-install_chaincode
+each_organisation chaincode_of
+commit_chaincode 1 1
+printf '%s' "$chaincode_main" >"$run/chaincode-main"
 write_env
 say "up: channel $channel with chaincode $chaincode; next: source $env_file"

@@ -70,6 +70,8 @@ export interface FabricOrganisation {
   /** CA certificates, PEM. */
   readonly roots: readonly string[];
   readonly intermediates: readonly string[];
+  /** When it joined the channel, RFC 3339, where others were there before: earlier transactions needed no word of it. */
+  readonly since?: string;
 }
 
 export interface Evidence {

@@ -7,7 +7,7 @@ import { type Bytes, fromUtf8 } from "@medtrace/shared/model/bytes";
 import { canonicalText, type Json } from "@medtrace/shared/model/canonical";
 import type { FabricTrust } from "@medtrace/shared/model/evidence";
 import type { FabricAddress } from "./address.ts";
-import { configurationOf, organisationsOf } from "./configuration.ts";
+import { membersSince } from "./membership.ts";
 import type { Peers } from "./peers.ts";
 
 export class Reads {
@@ -54,8 +54,10 @@ export class Reads {
   /** The organisations of the channel by its present configuration. @throws MedtraceError INTEGRITY */
   async trust(): Promise<FabricTrust> {
     const { channel, chaincode } = this.#address;
-    const block = common.Block.deserializeBinary(await this.#system("cscc", "GetConfigBlock", [channel]));
-    const organisations = organisationsOf(configurationOf(block), "Application");
+    const newest = common.Block.deserializeBinary(await this.#system("cscc", "GetConfigBlock", [channel]));
+    const organisations = await membersSince(newest, async (number) =>
+      common.Block.deserializeBinary(await this.#system("qscc", "GetBlockByNumber", [channel, `${number}`])),
+    );
     if (Object.keys(organisations).length > 0) return { channel, chaincode, organisations };
     throw new MedtraceError("INTEGRITY", `channel ${channel} names no organisations`);
   }
