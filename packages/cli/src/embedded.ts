@@ -61,7 +61,9 @@ export async function startEmbedded(env: Environment, logOf: (service: string) =
     const writer = await open(
       startLedgerWriter({ eventLog, ledger, settings: settings.writer, log: logOf("ledger-writer") }),
     );
-    const ingest = await open(startIngest({ eventLog, vault, keys, settings: settings.ingest, log: logOf("ingest") }));
+    const ingest = await open(
+      startIngest({ eventLog, vault, keys, cache, settings: settings.ingest, log: logOf("ingest") }),
+    );
     const query = await open(
       startQuery({
         projection,

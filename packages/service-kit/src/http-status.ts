@@ -14,6 +14,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   FORBIDDEN: 403,
   NOT_FOUND: 404,
   BUSY: 503,
+  RATE_LIMITED: 429,
   STORAGE_FAILED: 503,
   INTEGRITY: 500,
   LEDGER_REFUSED: 500,

@@ -14,6 +14,7 @@ export const ERROR_CODES = {
   FORBIDDEN: "The credential does not allow this",
   NOT_FOUND: "There is no such thing, or the caller may not know of it",
   BUSY: "Taking more now would outgrow a limit; try again later",
+  RATE_LIMITED: "The caller's institution has sent as much as it may for now",
   STORAGE_FAILED: "Durable storage refused the write; nothing was acknowledged",
   INTEGRITY: "Stored bytes are not what was stored or anchored",
   LEDGER_REFUSED: "The ledger's rules refuse this batch",

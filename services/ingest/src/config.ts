@@ -27,6 +27,8 @@ export interface IngestSettings {
   /** Offset for source times that carry none. */
   readonly zone: string;
   readonly bodyBytesMax: number;
+  /** Of one institution, over all processes; 0: any number. */
+  readonly eventsPerSecondMax: number;
   readonly mllpLimits: Partial<MllpLimits>;
   /** Undefined: MLLP over plain TCP. */
   readonly mllpTls: MllpTlsFiles | undefined;
@@ -48,6 +50,7 @@ const shape = {
     .regex(/^[+-]([01]\d|2[0-3]):[0-5]\d$/, "wants an offset such as +01:00")
     .default("+00:00"),
   INGEST_BODY_BYTES_MAX: wholeNumber(1_024, 1_073_741_824, 32 * 1_048_576),
+  INGEST_EVENTS_PER_SECOND_MAX: wholeNumber(0, 1_000_000, 0),
   INGEST_FRAME_BYTES_MAX: wholeNumber(1_024, 268_435_456, MLLP_LIMITS.frameBytesMax),
   INGEST_MLLP_CONNECTIONS_MAX: wholeNumber(1, 65_535, MLLP_LIMITS.connectionsMax),
   INGEST_MLLP_IDLE_MS_MAX: wholeNumber(1_000, 86_400_000, MLLP_LIMITS.idle_ms_max),
@@ -70,6 +73,7 @@ export function ingestSettings(env: Environment = process.env): IngestSettings {
     directory: settings.INGEST_DIRECTORY,
     zone: settings.INGEST_ZONE,
     bodyBytesMax: settings.INGEST_BODY_BYTES_MAX,
+    eventsPerSecondMax: settings.INGEST_EVENTS_PER_SECOND_MAX,
     mllpLimits: {
       frameBytesMax: settings.INGEST_FRAME_BYTES_MAX,
       connectionsMax: settings.INGEST_MLLP_CONNECTIONS_MAX,

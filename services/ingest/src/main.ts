@@ -1,4 +1,5 @@
 /** Ingest: takes HL7 v2 and FHIR messages, normalises and seals them, and acknowledges what the event log holds. */
+import { openCache } from "@medtrace/engines/cache/open";
 import { openEventLog } from "@medtrace/engines/event-log/open";
 import { openKeyProvider } from "@medtrace/engines/key-provider/open";
 import { openVault } from "@medtrace/engines/vault/open";
@@ -13,6 +14,7 @@ const log = createLogger({ name: "ingest" });
 const keys = await openKeyProvider(engines.keysUrl);
 const vault = await openVault(engines.vaultUrl, keys);
 const eventLog = await openEventLog(engines.eventLogUrl);
-const ingest = await startIngest({ eventLog, vault, keys, settings, log });
+const cache = await openCache(engines.cacheUrl, { log });
+const ingest = await startIngest({ eventLog, vault, keys, cache, settings, log });
 log.info({ address: ingest.url, mllp: ingest.mllp, syslog: ingest.syslog }, "ready");
-await runUntilSignal([ingest, eventLog, vault], { log });
+await runUntilSignal([ingest, eventLog, vault, cache], { log });

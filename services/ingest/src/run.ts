@@ -6,6 +6,7 @@ import { createMetrics } from "@medtrace/service-kit/metrics";
 import { answerProblem, createServer, type ErrorHandler, listen } from "@medtrace/service-kit/server";
 import { createTokenVerifier } from "@medtrace/service-kit/token";
 import { inServerSpan, openTracing } from "@medtrace/service-kit/tracing";
+import type { Cache } from "@medtrace/shared/ports/cache";
 import type { EventLog } from "@medtrace/shared/ports/event-log";
 import type { KeyProvider, Vault } from "@medtrace/shared/ports/vault";
 import type { IngestSettings } from "./config.ts";
@@ -20,6 +21,7 @@ import type { MappingContext } from "./normalise/draft.ts";
 import { observeMllp, observePipeline, observeRefusals, observeSyslog } from "./observe.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
 import { catchUpReceipts } from "./pipeline/receipts.ts";
+import { limitRate } from "./rate-limit.ts";
 import { loadSyslogTls, openSyslog } from "./syslog/open.ts";
 import { createTake as createSyslogTake } from "./syslog/take.ts";
 
@@ -30,6 +32,8 @@ export interface IngestParts {
   readonly eventLog: EventLog;
   readonly vault: Vault;
   readonly keys: KeyProvider;
+  /** Keeps the limits of institutions for all processes; without one each process keeps its own. */
+  readonly cache?: Cache;
   readonly settings: IngestSettings;
   readonly log: Logger;
 }
@@ -44,7 +48,8 @@ export interface RunningIngest extends AsyncDisposable {
 }
 
 /** Starts taking. Disposing stops accepting, answers what is in flight, then stops. */
-export async function startIngest({ eventLog, vault, keys, settings, log }: IngestParts): Promise<RunningIngest> {
+export async function startIngest(parts: IngestParts): Promise<RunningIngest> {
+  const { eventLog, vault, keys, cache, settings, log } = parts;
   const directory = await loadDirectory(settings.directory);
   const tls = settings.mllpTls === undefined ? undefined : await loadMllpTls(settings.mllpTls, directory);
   const syslogTls = settings.syslog && (await loadSyslogTls(settings.syslog));
@@ -54,7 +59,9 @@ export async function startIngest({ eventLog, vault, keys, settings, log }: Inge
   const metrics = createMetrics();
   const tracing = openTracing("ingest");
   const now_ms = Date.now;
-  const intake = createPipeline({ log: eventLog, vault, keys, now_ms, observer: observePipeline(metrics, log) });
+  const pipeline = createPipeline({ log: eventLog, vault, keys, now_ms, observer: observePipeline(metrics, log) });
+  const { eventsPerSecondMax } = settings;
+  const intake = limitRate(pipeline, { cache, eventsPerSecondMax, clock_ms: () => performance.now() });
   const refusals = observeRefusals(metrics);
   const context = (institution: string): MappingContext => ({ institution, directory, zone: settings.zone });
   const controlId = (): string => randomBytes(10).toString("hex");

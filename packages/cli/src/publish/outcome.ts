@@ -28,7 +28,7 @@ const CONFLICT: Problem = {
   message: "an event of this id was already taken with other content",
   hint: "give the changed event an id of its own; the attempt is on record",
 };
-const TRANSIENT: ReadonlySet<string> = new Set(["BUSY", "STORAGE_FAILED"]);
+const TRANSIENT: ReadonlySet<string> = new Set(["BUSY", "RATE_LIMITED", "STORAGE_FAILED"]);
 
 /** Whether sending it again later may change what became of it. */
 export function mayPassLater({ problem }: Outcome): boolean {

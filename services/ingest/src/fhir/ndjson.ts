@@ -117,7 +117,7 @@ async function takeMapped(
   try {
     receipts = await acceptPatiently(intake, context.institution, drafts, limits.busy_ms_max);
   } catch (error) {
-    if (!hasCode(error, "BUSY", "STORAGE_FAILED")) throw error;
+    if (!hasCode(error, "BUSY", "RATE_LIMITED", "STORAGE_FAILED")) throw error;
     failure = error;
   }
   let at = 0;
@@ -141,7 +141,7 @@ async function acceptPatiently(
     try {
       return drafts.length === 0 ? [] : await intake.accept(institution, drafts);
     } catch (error) {
-      if (!hasCode(error, "BUSY") || performance.now() + wait_ms > until) throw error;
+      if (!hasCode(error, "BUSY", "RATE_LIMITED") || performance.now() + wait_ms > until) throw error;
       await sleep(wait_ms);
     }
   }

@@ -87,7 +87,7 @@ export interface Intake {
    * Drafts of one call share commits. Same id and same digest: `duplicate`, nothing written. Same id, other digest:
    * `conflict`, recorded. A draft that cannot be an event is refused by itself.
    *
-   * @throws MedtraceError STORAGE_FAILED or BUSY; then nothing of this call was acknowledged.
+   * @throws MedtraceError STORAGE_FAILED, BUSY or RATE_LIMITED; then nothing of this call was acknowledged.
    */
   accept(institution: string, drafts: readonly Draft[], options?: AcceptOptions): Promise<readonly Receipted[]>;
 }

@@ -57,7 +57,7 @@ function refusedLines(resources: readonly string[], text: string): readonly stri
 /** @throws MedtraceError where ingest could not store it now. */
 function isTaken(line: string): boolean {
   const { status, error } = JSON.parse(line) as { status?: unknown; error?: { code?: unknown } };
-  if (error?.code === "BUSY" || error?.code === "STORAGE_FAILED") {
+  if (error?.code === "BUSY" || error?.code === "RATE_LIMITED" || error?.code === "STORAGE_FAILED") {
     throw new MedtraceError("BUSY", "ingest cannot store reports now");
   }
   return status === "accepted" || status === "duplicate" || status === "conflict";
