@@ -99,6 +99,9 @@ export class Organisations {
       throw error instanceof Fault ? new Fault(at, error.message, error.outcome) : error;
     });
     const { organisation, certificate, chain } = member;
+    if ((this.#organisations.get(organisation)?.since ?? 0) > time) {
+      throw new Fault(at, `${organisation} was not on the channel at ${new Date(time).toISOString()}`);
+    }
     const roles = certificate.organisationalUnits.filter((unit) => ROLES.includes(unit));
     if (roles.length !== 1 || (role !== undefined && roles[0] !== role)) {
       throw new Fault(at, `the certificate of ${organisation} is not that of a ${role ?? "member with one role"}`);
@@ -134,6 +137,7 @@ async function readOrganisation(
     await chainOf(ca, all, name, at);
   }
   const since = given.since === undefined ? Number.NEGATIVE_INFINITY : Date.parse(given.since);
+  if (Number.isNaN(since)) throw new Fault(at, "since when it was on the channel is no time");
   return { cas: all, since: Math.max(since, before?.since ?? since) };
 }
 

@@ -1,61 +1,20 @@
 /** Nothing in an evidence file may be changed unseen: every leaf, member, array and byte. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { changed, LEAF_CHANGES, named, places } from "./testing/changes.ts";
 import { sample, sha256, type TestEvidence } from "./testing/ledger.ts";
 import type { Verdict } from "./verdict.ts";
 import { verifyEvidence } from "./verify.ts";
 
-type Path = readonly (string | number)[];
-type Change = (value: unknown) => unknown;
-
-/** Every place of a JSON value, with the value there. */
-function places(value: unknown, path: Path = []): [Path, unknown][] {
-  const inner =
-    typeof value === "object" && value !== null
-      ? Object.entries(value).flatMap(([key, item]) =>
-          places(item, [...path, Array.isArray(value) ? Number(key) : key]),
-        )
-      : [];
-  return [[path, value], ...inner];
-}
-
-/** A copy of the value with the part at the path changed. */
-function changed(value: unknown, path: Path, change: Change): unknown {
-  const [key, ...rest] = path;
-  if (key === undefined) return change(value);
-  const copy: Record<string | number, unknown> = Array.isArray(value)
-    ? ([...value] as never)
-    : { ...(value as Record<string, unknown>) };
-  copy[key] = changed(copy[key], rest, change);
-  return copy;
-}
-
 const sealedFile = (): unknown => sample().evidence;
 const verify = (value: unknown): Promise<Verdict> => verifyEvidence(JSON.stringify(value));
-const named = (path: Path): string => path.join(".");
 
 describe("a changed evidence file", () => {
   it("is never proven, whatever becomes of one leaf", async () => {
-    const changes: Change[] = [
-      (leaf) => (typeof leaf === "number" ? leaf + 1 : `${leaf}0`),
-      (leaf) => (typeof leaf === "number" ? leaf - 1 : String(leaf).slice(0, -1)),
-      (leaf) => (typeof leaf === "number" ? String(leaf) : String(leaf).toUpperCase()),
-      (leaf) =>
-        typeof leaf === "string" && /^[0-9a-f]{64}$/.test(leaf)
-          ? leaf.replace(/^./, (c) => (c === "0" ? "1" : "0"))
-          : null,
-      () => "",
-      () => 0,
-      () => 1e300,
-      () => -1,
-      () => true,
-      () => [],
-      () => ({}),
-    ];
     const file = sealedFile();
     for (const [path, leaf] of places(file)) {
       if (typeof leaf === "object") continue;
-      for (const change of changes) {
+      for (const change of LEAF_CHANGES) {
         const other = changed(file, path, change);
         if (JSON.stringify(other) === JSON.stringify(file)) continue;
         const { verdict } = await verify(other);
