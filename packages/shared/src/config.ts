@@ -101,6 +101,11 @@ function deadLettersBeside(eventLogUrl: string | undefined, data: string): strin
   return url.href;
 }
 
+/** The event log's name, by which its streams are called: a Kafka topic's own, `events` for an embedded log. */
+export function eventLogName({ eventLogUrl }: Pick<EngineSettings, "eventLogUrl">): string {
+  return eventLogUrl.startsWith("kafka:") ? new URL(eventLogUrl).pathname.slice(1) : "events";
+}
+
 const authShape = {
   AUTH_ISSUER: z.string().default("urn:medtrace:embedded-issuer"),
   AUTH_AUDIENCE: z.string().default("medtrace"),

@@ -1,4 +1,5 @@
 /** How far one event is: accepted, anchored, verified, or not as the ledger has it. */
+import { eventLogName } from "@medtrace/shared/config";
 import type { Batch, BatchRef } from "@medtrace/shared/model/batch";
 import type { Receipt } from "@medtrace/shared/ports/vault";
 import { type AnchoredAt, anchoredAt } from "./accepted.ts";
@@ -31,7 +32,7 @@ export async function eventState(ctx: QueryContext, viewer: Viewer, id: string):
     throw notFound();
   }
   if (!sent) throw notFound();
-  const anchored = await anchoredAt(ctx.ledger, receipt);
+  const anchored = await anchoredAt(ctx.ledger, eventLogName(ctx.settings.engines), receipt);
   if (anchored === undefined) return { state: "accepted" };
   if ((await ctx.projection.batch(anchored.ref)) === undefined) return { state: "anchored", anchored };
   // Its batch is projected, and it is not there; unless the batch came while this was looked at.
