@@ -132,11 +132,18 @@ const REFUSED: readonly Refused[] = [
   },
   { name: "a resource in the place of NDJSON", path: "/fhir/$ingest", body: text, status: 415, place: "Content-Type" },
   {
-    name: "a compressed body",
-    body: gzipSync(text),
+    name: "a body that is no gzip, and says it is",
+    body: text,
     headers: { "content-encoding": "gzip" },
-    status: 415,
-    place: "Content-Encoding",
+    status: 400,
+    place: "body",
+  },
+  {
+    name: "a compressed body that would be gigabytes",
+    body: gzipSync(Buffer.alloc(50_000_000)),
+    headers: { "content-encoding": "gzip" },
+    status: 413,
+    place: "body",
   },
   {
     name: "a body that would be gigabytes",

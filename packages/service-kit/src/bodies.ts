@@ -81,7 +81,13 @@ function readAll(payload: Readable, take: (bytes: number) => void): Promise<Buff
   payload.once("end", () => resolve(Buffer.concat(parts)));
   payload.once("error", (cause) =>
     reject(
-      new MedtraceError("INPUT_MALFORMED", "the body broke off", { at: "body", hint: "send it again, whole", cause }),
+      cause instanceof MedtraceError
+        ? cause
+        : new MedtraceError("INPUT_MALFORMED", "the body broke off", {
+            at: "body",
+            hint: "send it again, whole",
+            cause,
+          }),
     ),
   );
   return promise;

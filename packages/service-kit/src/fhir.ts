@@ -62,6 +62,7 @@ const ISSUE_OF_CODE: Readonly<Record<string, string>> = {
   FORBIDDEN: "forbidden",
   NOT_FOUND: "not-found",
   BUSY: "throttled",
+  RATE_LIMITED: "throttled",
   STORAGE_FAILED: "no-store",
 };
 

@@ -1,4 +1,4 @@
-/** What is refused before any route is asked: no HTTP, no such path or method, a body in a coding. */
+/** What is refused before any route is asked: no HTTP, no such path or method. */
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { MedtraceError } from "@medtrace/shared/errors";
@@ -52,21 +52,6 @@ export function refuseUnknown(app: FastifyInstance): void {
 function patternOf(url: string): RegExp {
   const escaped = url.replace(/[.$^*+?()[\]{}|\\]/g, "\\$&");
   return new RegExp(`^${escaped.replace(/:[A-Za-z]+/g, "[^/]+")}$`);
-}
-
-/** Refuses bodies in a content coding: they are read as they come, and would only be told to be broken. */
-export function refuseCodings(app: FastifyInstance): void {
-  app.addHook("onRequest", (request, reply, done) => {
-    const coding = request.headers["content-encoding"];
-    if (coding === undefined || /^(identity)?$/i.test(coding)) return done();
-    reply.header("accept-encoding", "identity");
-    done(
-      new MedtraceError("INPUT_UNSUPPORTED", "a body in a content coding is not taken", {
-        at: "Content-Encoding",
-        hint: "send it as it is, uncompressed",
-      }),
-    );
-  });
 }
 
 const STATUS_OF_FAULT: Readonly<Record<string, readonly [status: number, detail: string, hint: string]>> = {

@@ -150,7 +150,7 @@ describe("server", () => {
     await app.close();
   });
 
-  test("a body in a content coding is refused, whatever the coding, before anything is read of it", async () => {
+  test("a body in another content coding than gzip is refused before anything is read of it", async () => {
     const { app } = await start();
     app.post("/json", async () => ({}));
     const post = async (coding: string) => {
@@ -158,8 +158,8 @@ describe("server", () => {
       const answer = await app.inject({ method: "POST", url: "/json", payload: "{}", headers });
       return [answer.statusCode, answer.headers["accept-encoding"], answer.json()["at"]];
     };
-    for (const coding of ["gzip", "br", "gzip, gzip", "x"]) {
-      assert.deepEqual(await post(coding), [415, "identity", "Content-Encoding"], coding);
+    for (const coding of ["br", "gzip, gzip", "x"]) {
+      assert.deepEqual(await post(coding), [415, "gzip, identity", "Content-Encoding"], coding);
     }
     assert.deepEqual(await post("identity"), [200, undefined, undefined]);
     await app.close();

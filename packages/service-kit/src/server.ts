@@ -17,11 +17,12 @@ import {
 } from "fastify";
 import manifest from "../package.json" with { type: "json" };
 import { holdBodies } from "./bodies.ts";
+import { decodeBodies } from "./codings.ts";
 import { describeError, isTransient } from "./http-status.ts";
 import type { Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { readiness } from "./readiness.ts";
-import { answerNoRequest, refuseCodings, refuseUnknown } from "./refusals.ts";
+import { answerNoRequest, refuseUnknown } from "./refusals.ts";
 import type {} from "./scopes.ts";
 import { contextOfHeaders, type Tracing } from "./tracing.ts";
 
@@ -108,7 +109,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   app.setErrorHandler(errorHandler);
   refuseUnknown(app);
   readJsonBodies(app, limits);
-  refuseCodings(app);
+  decodeBodies(app);
   observe(app, options.metrics);
   if (options.tracing !== undefined) traceRequests(app, options.tracing);
   await describeRoutes(app, options);
