@@ -28,7 +28,7 @@ function inlined(name: string): string {
 }
 
 const page = readFileSync(new URL("page.html", import.meta.url), "utf8");
-const script = `const modules = {};\n${inlined("verify")}`;
+const script = `const modules = {};\n${inlined("verify")}${inlined("trust")}`;
 writeFileSync(
   join(dist, "verify.html"),
   page.replace("/* VERIFIER */", () => script),
