@@ -22,11 +22,16 @@ export async function* rangeEntries(
   }
 }
 
+/** RFC 6962 leaf hash of a record, computed once. */
+export function leafOf({ leaf, value }: LogEntry): Bytes {
+  return leaf ?? leafHash(value);
+}
+
 /** Leaf hashes of the records in [first, end), in order. */
 export async function rangeLeaves(log: EventLog, partition: number, first: number, end: number): Promise<Bytes[]> {
   const leaves: Bytes[] = [];
   for await (const entries of rangeEntries(log, partition, first, end)) {
-    for (const entry of entries) leaves.push(leafHash(entry.value));
+    for (const entry of entries) leaves.push(leafOf(entry));
   }
   return leaves;
 }

@@ -1,7 +1,8 @@
 /** Gathering: what waits to be anchored on one stream, hashed as it is read, until it is cut into a batch. */
+import { leafOf } from "@medtrace/shared/log-range";
 import { BATCH_FORMAT, type Batch, batchHash, NO_BATCH } from "@medtrace/shared/model/batch";
 import { type Bytes, hex } from "@medtrace/shared/model/bytes";
-import { leafHash, merkleRoot } from "@medtrace/shared/model/merkle";
+import { merkleRoot } from "@medtrace/shared/model/merkle";
 import type { LogEntry } from "@medtrace/shared/ports/event-log";
 
 /** A batch is cut at whichever of these comes first. */
@@ -31,7 +32,7 @@ export class Gathering {
   /** Adds entries in order; `now_ms`, of one steady clock, dates the first of them. */
   add(entries: readonly LogEntry[], now_ms: number): void {
     for (const entry of entries) {
-      this.#leaves.push(leafHash(entry.value));
+      this.#leaves.push(leafOf(entry));
       this.#bytes += entry.value.length;
       this.#end = entry.offset + 1;
       if (entry.trace !== undefined) this.#traces.add(entry.trace);

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { it } from "node:test";
 import { hasCode } from "../errors.ts";
 import { hex } from "../model/bytes.ts";
+import { leafHash } from "../model/merkle.ts";
 import {
   assertInOrder,
   type EventLogHarness,
@@ -37,6 +38,15 @@ export function readContract(harness: EventLogHarness): void {
           }
           assert.deepEqual(seen.map(whatIsIn), all.map(whatIsIn));
         }
+      }
+    }));
+
+  it("gives no leaf hash but the value's own", () =>
+    withLog(harness, async (log) => {
+      const all = await filled(log, 30);
+      const partition = all[0]?.partition ?? 0;
+      for (const { value, leaf } of await readAll(log, partition)) {
+        if (leaf !== undefined) assert.equal(hex(leaf), hex(leafHash(value)));
       }
     }));
 

@@ -22,6 +22,8 @@ export interface LogPosition {
 
 export interface LogEntry extends LogPosition {
   readonly value: Uint8Array;
+  /** RFC 6962 leaf hash of the value, where the engine computed it of these very bytes to give them. */
+  readonly leaf?: Uint8Array;
   /** As it was appended, where the engine kept it. It is no part of what is anchored. */
   readonly trace?: string | undefined;
 }

@@ -3,11 +3,11 @@
  * has. Only a batch that agrees has events; one that does not is kept as an incident.
  */
 import { hasCode } from "@medtrace/shared/errors";
-import { rangeEntries } from "@medtrace/shared/log-range";
+import { leafOf, rangeEntries } from "@medtrace/shared/log-range";
 import { type Batch, type BatchRef, partitionOf } from "@medtrace/shared/model/batch";
 import { type Bytes, hex } from "@medtrace/shared/model/bytes";
 import { DEAD_LETTER_FORMAT, type DeadLetter } from "@medtrace/shared/model/dead-letter";
-import { leafHash, merkleLevels } from "@medtrace/shared/model/merkle";
+import { merkleLevels } from "@medtrace/shared/model/merkle";
 import type { EventLog, LogEntry } from "@medtrace/shared/ports/event-log";
 import type { Incident, ProjectedBatch, ProjectedEvent } from "@medtrace/shared/ports/projection";
 import { read } from "./project.ts";
@@ -77,7 +77,7 @@ async function readRange(log: EventLog, batch: Batch): Promise<Range | string> {
     if (!hasCode(error, "INTEGRITY")) throw error;
     return `the log refuses the range ${batch.first} to ${batch.end} of partition ${partition}: ${error.message}`;
   }
-  return { entries, levels: merkleLevels(entries.map((entry) => leafHash(entry.value))) };
+  return { entries, levels: merkleLevels(entries.map(leafOf)) };
 }
 
 function mismatchOf(batch: Batch, { entries, levels }: Range): string | undefined {

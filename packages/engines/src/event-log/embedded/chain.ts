@@ -1,5 +1,5 @@
 /**
- * The chain over a partition's rows: each row's MAC covers its place, the row before and its value, and each commit
+ * The chain over a partition's rows: each row's MAC covers its place, the row before and its leaf hash, and each commit
  * leaves an authenticated end. An edited, inserted, moved or removed row, or a cut tail, does not fit any more.
  */
 import type { Bytes } from "@medtrace/shared/model/bytes";
@@ -12,7 +12,8 @@ const ROW = 0;
 const END = 1;
 
 export interface Chain {
-  row(partition: number, offset: number, before: Bytes, value: Bytes): Bytes;
+  /** @param leaf RFC 6962 leaf hash of the row's value: whoever reads the row needs it anyway. */
+  row(partition: number, offset: number, before: Bytes, leaf: Bytes): Bytes;
   /** MAC of "the partition ends at `end`, after the row with this MAC". */
   end(partition: number, end: number, last: Bytes): Bytes;
 }
@@ -29,7 +30,7 @@ export function createChain(key: Bytes): Chain {
     return mac(placeBytes, before, value);
   };
   return {
-    row: (partition, offset, before, value) => over(ROW, partition, offset, before, value),
+    row: (partition, offset, before, leaf) => over(ROW, partition, offset, before, leaf),
     end: (partition, end, last) => over(END, partition, end, last, new Uint8Array(0)),
   };
 }

@@ -5,11 +5,13 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { hasCode, MedtraceError } from "@medtrace/shared/errors";
 import { type Bytes, sameBytes } from "@medtrace/shared/model/bytes";
+import { leafHash } from "@medtrace/shared/model/merkle";
 import type { LogEntry, LogPosition, PartitionRange, ReadLimits } from "@medtrace/shared/ports/event-log";
 import { secretFile } from "../../secret-file.ts";
 import { inTransaction, openFile } from "../../sqlite/database.ts";
 import { storageError } from "../../sqlite/errors.ts";
 import { type Chain, createChain, NO_ROW } from "./chain.ts";
+import { Tail, type TailEntry } from "./tail.ts";
 
 const WHAT = "event log";
 /** place = partition * PLACES + offset: rows of a partition lie together, in order. */
@@ -18,6 +20,8 @@ const KEY_BYTES = 32;
 /** A check looks at so much before others get their turn. */
 const CHECKED_ROWS = 512;
 const CHECKED_BYTES = 4 * 1_048_576;
+/** Of what a ledger-writer in this process has yet to read there is a fraction of a second. */
+const TAIL_BYTES_MAX = 8 * 1_048_576;
 
 const SCHEMA = `
   CREATE TABLE record (place INTEGER PRIMARY KEY, value BLOB NOT NULL, mac BLOB NOT NULL, trace TEXT) STRICT;
@@ -64,6 +68,7 @@ export class Store implements Disposable {
   readonly #getEnd: StatementSync;
   readonly #getMac: StatementSync;
   readonly #scan: StatementSync;
+  readonly #tail: Tail;
 
   constructor(options: StoreOptions) {
     this.#db = openFile({
@@ -71,7 +76,7 @@ export class Store implements Disposable {
       folder: options.folder,
       file: "log.sqlite",
       schema: SCHEMA,
-      version: 1,
+      version: 2,
       synchronous: "FULL",
       cacheKib: 2_048,
       pages_max: options.pages_max,
@@ -90,6 +95,7 @@ export class Store implements Disposable {
       "SELECT place, value, mac, trace FROM record WHERE place >= ? AND place < ? ORDER BY place",
     );
     this.partitions = this.#makePartitions(options.partitions);
+    this.#tail = new Tail(this.partitions, TAIL_BYTES_MAX);
   }
 
   #makePartitions(wanted: number): number {
@@ -104,25 +110,31 @@ export class Store implements Disposable {
 
   /** Appends in one commit; all or nothing. */
   append(records: readonly PlacedRecord[]): LogPosition[] {
-    return inTransaction(this.#db, WHAT, () => {
-      const ends = new Map<number, { end: number; last: Bytes }>();
-      const positions = records.map(({ partition, value, trace }) => {
-        let at = ends.get(partition);
-        if (at === undefined) {
-          at = { ...this.end(partition) };
-          ends.set(partition, at);
-        }
-        const offset = at.end;
-        at.last = this.#chain.row(partition, offset, at.last, value);
-        at.end = offset + 1;
-        this.#insert.run(partition * PLACES + offset, value, at.last, trace ?? null);
-        return { partition, offset };
-      });
-      for (const [partition, { end, last }] of ends) {
-        this.#setEnd.run(end, last, this.#chain.end(partition, end, last), partition);
+    const added = inTransaction(this.#db, WHAT, () => this.#insertAll(records));
+    this.#tail.add(added);
+    return added.map(({ partition, offset }) => ({ partition, offset }));
+  }
+
+  #insertAll(records: readonly PlacedRecord[]): TailEntry[] {
+    const ends = new Map<number, { end: number; last: Bytes }>();
+    const added = records.map(({ partition, value, trace }) => {
+      let at = ends.get(partition);
+      if (at === undefined) {
+        at = { ...this.end(partition) };
+        ends.set(partition, at);
       }
-      return positions;
+      const offset = at.end;
+      const leaf = leafHash(value);
+      at.last = this.#chain.row(partition, offset, at.last, leaf);
+      at.end = offset + 1;
+      this.#insert.run(partition * PLACES + offset, value, at.last, trace ?? null);
+      // A copy: its owner may use the memory again once this is acknowledged.
+      return { partition, offset, value: Buffer.from(value), leaf, ...(trace === undefined ? {} : { trace }) };
     });
+    for (const [partition, { end, last }] of ends) {
+      this.#setEnd.run(end, last, this.#chain.end(partition, end, last), partition);
+    }
+    return added;
   }
 
   /** Where a partition ends. @throws MedtraceError INTEGRITY where the note of it was changed. */
@@ -142,7 +154,11 @@ export class Store implements Disposable {
     }));
   }
 
-  read(partition: number, offset: number, limits: ReadLimits): LogEntry[] {
+  read(partition: number, offset: number, limits: ReadLimits): readonly LogEntry[] {
+    return this.#tail.read(partition, offset, limits) ?? this.#readRows(partition, offset, limits);
+  }
+
+  #readRows(partition: number, offset: number, limits: ReadLimits): LogEntry[] {
     const { end } = this.end(partition);
     if (!Number.isInteger(offset) || offset < 0) throw new RangeError(`no offset ${offset} in a partition`);
     if (offset >= end) return [];
@@ -153,11 +169,13 @@ export class Store implements Disposable {
     for (const row of this.#rows(partition, offset, until)) {
       const expected = offset + entries.length;
       if (row.offset !== expected) throw broken(partition, expected, "the record is missing");
-      before = this.#verified(partition, row, before);
+      const leaf = leafHash(row.value);
+      before = this.#verified(partition, row, before, leaf);
       entries.push({
         partition,
         offset: row.offset,
         value: row.value,
+        leaf,
         ...(row.trace === null ? {} : { trace: row.trace }),
       });
       bytes += row.value.length;
@@ -189,7 +207,7 @@ export class Store implements Disposable {
       for (const row of this.#rows(partition, next, PLACES)) {
         if (row.offset >= end.end) faults.push(place(partition, row.offset, "there is a record past the end"));
         else if (row.offset !== next) faults.push(place(partition, next, "the record is missing"));
-        else if (!sameBytes(row.mac, this.#chain.row(partition, row.offset, before, row.value))) {
+        else if (!sameBytes(row.mac, this.#chain.row(partition, row.offset, before, leafHash(row.value)))) {
           faults.push(place(partition, row.offset, "the record was changed"));
         }
         // Going on from the stored MAC, so that one changed row is one fault and not the rest of the log.
@@ -230,8 +248,8 @@ export class Store implements Disposable {
     return mac as Bytes;
   }
 
-  #verified(partition: number, row: { offset: number; value: Bytes; mac: Bytes }, before: Bytes): Bytes {
-    if (sameBytes(row.mac, this.#chain.row(partition, row.offset, before, row.value))) return row.mac;
+  #verified(partition: number, row: { offset: number; mac: Bytes }, before: Bytes, leaf: Bytes): Bytes {
+    if (sameBytes(row.mac, this.#chain.row(partition, row.offset, before, leaf))) return row.mac;
     throw broken(partition, row.offset, "the record, or the one before, was changed");
   }
 
