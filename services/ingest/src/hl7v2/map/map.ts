@@ -2,7 +2,7 @@
 import type { Coding, Outcome, TraceTime } from "@medtrace/shared/model/trace-event";
 import type { Draft } from "../../normalise/draft.ts";
 import type { Hl7Flag } from "../flags.ts";
-import { field, type Message, type Segment } from "../message.ts";
+import { field, type Message, rawField, type Segment } from "../message.ts";
 import { readTime } from "../time.ts";
 import { accessOf } from "./access.ts";
 import { agentsOf, recipientsOf } from "./agents.ts";
@@ -18,11 +18,14 @@ const EVENT_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0003";
 /** HL7 table 0008: an answer that says its question failed. */
 const FAILED = /^[AC][ER]$/;
 
+const SEQUENCE_NUMBER = /^[1-9]\d{0,14}$/;
+
 interface Header {
   readonly type: string;
   readonly event: string;
   readonly system: string;
   readonly messageId: string;
+  readonly number: number | undefined;
   readonly recorded: TraceTime;
   readonly flags: readonly Hl7Flag[];
   readonly rule: Rule;
@@ -58,6 +61,7 @@ function headerOf({ msh, segments, flags: odd }: Message, context: Hl7Context): 
     event,
     system: `${systemName(msh, 3)}|${systemName(msh, 4)}`,
     messageId: idText(field(msh, 10), "MSH-10"),
+    number: sequenceNumber(msh),
     recorded: recordedOf(msh, flags, context),
     flags: [...flags],
     rule: rule ?? EXCHANGE,
@@ -80,6 +84,7 @@ function draftOf(msh: Segment, header: Header, part: Part, index: number, raw: U
     type: header.type,
     system: header.system,
     messageId: header.messageId,
+    ...(header.number === undefined ? {} : { number: header.number }),
     index,
     flags: [...flags].sort(),
     raw,
@@ -174,8 +179,18 @@ function codeText(text: string, at: string): string {
   return idText(text, at).toUpperCase();
 }
 
+/** MSH-13, where it is a number of the sequence number protocol: 0 and -1 ask where numbers stand, and count nothing. */
+function sequenceNumber(msh: Segment): number | undefined {
+  const text = field(msh, 13);
+  return SEQUENCE_NUMBER.test(text) ? Number(text) : undefined;
+}
+
 /** An HD as it names itself: namespace, and the universal id with its type where there is one. */
 function systemName(msh: Segment, n: number): string {
+  const { component, subcomponent, escape: escaping } = msh.syntax.delimiters;
+  const text = rawField(msh, n);
+  const isPlain = ![component, subcomponent, escaping].some((mark) => text.includes(mark));
+  if (isPlain) return idText(field(msh, n), `MSH-${n}`);
   const parts = [1, 2, 3].map((component) => idText(field(msh, n, 1, component), `MSH-${n}`));
   return parts.join("^").replace(/\^+$/, "");
 }

@@ -4,14 +4,14 @@ import { cut, SEALED_VALUE_LENGTH_MAX, SEALED_VALUES_MAX, TEXT_LENGTH_MAX } from
 import { field, rawField, repetitions, type Segment, spoken } from "../message.ts";
 import type { Person } from "./people.ts";
 
-const NAMES: ReadonlyMap<string, readonly number[]> = new Map([
-  ["PID", [5, 9]],
-  ["MRG", [7]],
-]);
+/** Names of a patient, also the prior ones. */
+const NAMES: Fields = { PID: [5, 9], MRG: [7] };
 /** Home address, then the phones at home and at work. */
-const ADDRESSES: ReadonlyMap<string, readonly number[]> = new Map([["PID", [11, 13, 14]]]);
+const ADDRESSES: Fields = { PID: [11, 13, 14], MRG: [] };
 /** Observation types (OBX-2, HL7 table 0125) whose value is text that somebody wrote. */
 const TEXT_TYPES: ReadonlySet<string> = new Set(["FT", "TX"]);
+
+type Fields = Readonly<Record<"PID" | "MRG", readonly number[]>>;
 
 /**
  * @param segments those that the event is about.
@@ -25,9 +25,10 @@ export function sealedOf(
   remarks: readonly string[],
 ): SealedContent {
   const identifiers = people.flatMap((person) => person.sealed);
-  const names = valuesOf(segments, NAMES);
-  const addresses = valuesOf(segments, ADDRESSES);
-  const birthDate = segments.map((segment) => (segment.name === "PID" ? field(segment, 7) : "")).find(isSaid);
+  const patients = segments.filter(({ name }) => name === "PID" || name === "MRG");
+  const names = valuesOf(patients, NAMES);
+  const addresses = valuesOf(patients, ADDRESSES);
+  const birthDate = birthDateOf(patients);
   const text = textsOf(segments, remarks);
   return {
     ...(identifiers.length === 0 ? {} : { identifiers }),
@@ -39,21 +40,27 @@ export function sealedOf(
   };
 }
 
-const isSaid = (text: string): boolean => text !== "";
+function birthDateOf(patients: readonly Segment[]): string | undefined {
+  for (const segment of patients) {
+    const text = segment.name === "PID" ? field(segment, 7) : "";
+    if (text !== "") return text;
+  }
+  return undefined;
+}
 
-function valuesOf(segments: readonly Segment[], fields: ReadonlyMap<string, readonly number[]>): string[] {
-  const values = new Set<string>();
-  for (const segment of segments) {
-    for (const n of fields.get(segment.name) ?? []) {
+function valuesOf(patients: readonly Segment[], fields: Fields): string[] {
+  const values: string[] = [];
+  for (const segment of patients) {
+    for (const n of fields[segment.name as "PID" | "MRG"]) {
+      if (rawField(segment, n) === "") continue;
       for (const repetition of repetitions(segment, n)) {
-        if (values.size >= SEALED_VALUES_MAX) return [...values];
-        if (repetition === "") continue;
+        if (values.length >= SEALED_VALUES_MAX) return values;
         const value = spoken(segment, cut(repetition, SEALED_VALUE_LENGTH_MAX));
-        if (value !== "") values.add(value);
+        if (value !== "" && !values.includes(value)) values.push(value);
       }
     }
   }
-  return [...values];
+  return values;
 }
 
 /**
@@ -71,9 +78,11 @@ function textsOf(segments: readonly Segment[], remarks: readonly string[]): stri
   for (const remark of remarks) if (left > 0) add(remark);
   for (const segment of segments) {
     if (left <= 0) break;
-    if (segment.name === "NTE") addField(segment, 3);
-    else if (segment.name === "OBX" && TEXT_TYPES.has(field(segment, 2))) addField(segment, 5);
-    else if (segment.name.startsWith("Z")) add(segment.text);
+    const { name } = segment;
+    if (name === "NTE") addField(segment, 3);
+    else if (name === "OBX") {
+      if (TEXT_TYPES.has(field(segment, 2))) addField(segment, 5);
+    } else if (name.startsWith("Z")) add(segment.text);
   }
   return texts;
 
