@@ -10,6 +10,7 @@ import {
 } from "@medtrace/shared/config";
 import { MedtraceError } from "@medtrace/shared/errors";
 import { z } from "zod";
+import { type FeedSettings, feedSettings } from "./feeds/config.ts";
 import { MLLP_LIMITS, type MllpLimits } from "./mllp/limits.ts";
 import type { MllpTlsFiles } from "./mllp/tls.ts";
 import { type SyslogSettings, syslogSettings } from "./syslog/config.ts";
@@ -34,6 +35,7 @@ export interface IngestSettings {
   readonly mllpTls: MllpTlsFiles | undefined;
   /** Undefined: no syslog. */
   readonly syslog: SyslogSettings | undefined;
+  readonly feeds: FeedSettings;
 }
 
 const shape = {
@@ -82,6 +84,7 @@ export function ingestSettings(env: Environment = process.env): IngestSettings {
     },
     mllpTls: tlsFiles(settings.INGEST_MLLP_TLS_CERT, settings.INGEST_MLLP_TLS_KEY, settings.INGEST_MLLP_TLS_CLIENT_CA),
     syslog: syslogSettings(env),
+    feeds: feedSettings(env),
   };
 }
 

@@ -1,20 +1,26 @@
 /** Ingest as a running service: HTTP and MLLP in, trace events onto the log. */
 import { randomBytes } from "node:crypto";
 import { requireBearer } from "@medtrace/service-kit/bearer";
+import { answerOutcome } from "@medtrace/service-kit/fhir";
 import type { Logger } from "@medtrace/service-kit/log";
 import { createMetrics } from "@medtrace/service-kit/metrics";
 import { answerProblem, createServer, type ErrorHandler, listen } from "@medtrace/service-kit/server";
 import { createTokenVerifier } from "@medtrace/service-kit/token";
 import { inServerSpan, openTracing } from "@medtrace/service-kit/tracing";
+import type { FeedEntry } from "@medtrace/shared/model/feed-statement";
 import type { Cache } from "@medtrace/shared/ports/cache";
 import type { EventLog } from "@medtrace/shared/ports/event-log";
 import type { KeyProvider, Vault } from "@medtrace/shared/ports/vault";
 import type { IngestSettings } from "./config.ts";
 import { loadDirectory } from "./directory.ts";
-import { answerOutcome, fhirRoutes } from "./fhir/routes.ts";
+import { loadExpectedFeeds } from "./feeds/config.ts";
+import { Feeds } from "./feeds/feeds.ts";
+import { observeFeeds } from "./feeds/observe.ts";
+import { createNaming } from "./fhir/naming.ts";
+import { fhirRoutes } from "./fhir/routes.ts";
 import { reject } from "./hl7v2/ack.ts";
 import { addHl7Routes } from "./hl7v2/routes.ts";
-import { createTake } from "./hl7v2/take.ts";
+import { createTake, type Take } from "./hl7v2/take.ts";
 import { startMllp } from "./mllp/server.ts";
 import { loadMllpTls } from "./mllp/tls.ts";
 import type { MappingContext } from "./normalise/draft.ts";
@@ -65,14 +71,18 @@ export async function startIngest(parts: IngestParts): Promise<RunningIngest> {
   const refusals = observeRefusals(metrics);
   const context = (institution: string): MappingContext => ({ institution, directory, zone: settings.zone });
   const controlId = (): string => randomBytes(10).toString("hex");
-  const take = createTake({
-    intake,
-    directory,
-    zone: settings.zone,
-    now_ms,
-    controlId,
-    onRefused: refusals("hl7v2"),
-  });
+  const expected = await loadExpectedFeeds(settings.feeds.file);
+  const feeds = new Feeds({ intake: pipeline, expected, statement_ms: settings.feeds.statement_ms, now_ms, log });
+  observeFeeds(metrics, feeds);
+  const takeBy = (entry: FeedEntry): Take =>
+    createTake({
+      intake: feeds.watch(intake, entry),
+      directory,
+      zone: settings.zone,
+      now_ms,
+      controlId,
+      onRefused: refusals("hl7v2"),
+    });
 
   const verifier = createTokenVerifier(settings.auth);
   const missing = async (): Promise<string[]> => {
@@ -101,22 +111,30 @@ export async function startIngest(parts: IngestParts): Promise<RunningIngest> {
   });
   requireBearer(server, verifier);
   const { bodyBytesMax } = settings;
-  addHl7Routes(server, { take, bodyBytesMax });
-  await server.register(fhirRoutes({ intake, context, limits: { bodyBytesMax }, onRefused: refusals("fhir") }));
+  addHl7Routes(server, { take: takeBy("hl7v2"), bodyBytesMax });
+  const intakeFhir = feeds.watch(intake, "fhir");
+  await server.register(
+    fhirRoutes({ intake: intakeFhir, context, limits: { bodyBytesMax }, onRefused: refusals("fhir") }),
+  );
   const url = await listen(server, settings);
+  const takeMllp = takeBy("mllp");
   const mllp = await startMllp({
     host: settings.host,
     port: settings.mllpPort,
     institution: settings.mllpInstitution,
     // By HTTP a message is in its request's span already.
-    take: (institution, content) => inServerSpan(tracing, "mllp message", () => take(institution, content)),
+    take: (institution, content) => inServerSpan(tracing, "mllp message", () => takeMllp(institution, content)),
     reject: (error) => reject(error, { controlId: controlId(), now_ms: now_ms() }),
     limits: settings.mllpLimits,
     log,
     ...(tls === undefined ? {} : { tls }),
   });
   observeMllp(metrics, mllp.tallies);
-  const takeSyslog = createSyslogTake({ intake, context, onRefused: refusals("dicom-audit") });
+  const takeSyslog = createSyslogTake({
+    intake: feeds.watch(intake, "syslog"),
+    context,
+    onRefused: refusals("dicom-audit"),
+  });
   const syslog =
     settings.syslog &&
     syslogTls &&
@@ -130,12 +148,14 @@ export async function startIngest(parts: IngestParts): Promise<RunningIngest> {
       log,
     }));
   if (syslog !== undefined) observeSyslog(metrics, syslog.tallies);
+  feeds.start();
   return {
     url,
     mllp: `${settings.host}:${mllp.port}`,
     syslog: syslog === undefined ? undefined : `${settings.host}:${syslog.port}`,
     async [Symbol.asyncDispose]() {
       await Promise.all([server.close(), mllp[Symbol.asyncDispose](), syslog?.[Symbol.asyncDispose]()]);
+      await feeds[Symbol.asyncDispose]();
       await tracing[Symbol.asyncDispose]();
     },
   };

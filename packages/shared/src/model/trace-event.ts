@@ -4,11 +4,12 @@
  */
 import { base64url, sha256Hex } from "./bytes.ts";
 import { canonicalBytes, canonicalText, type Json } from "./canonical.ts";
+import type { FeedStatement } from "./feed-statement.ts";
 
 export const TRACE_EVENT_FORMAT = 1;
 
-/** The wire format that the event came in. */
-export type SourceFormat = "fhir-r4" | "fhir-r5" | "hl7v2" | "dicom-audit";
+/** The wire format that the event came in; `medtrace`: ingest says it itself (`feed`). */
+export type SourceFormat = "fhir-r4" | "fhir-r5" | "hl7v2" | "dicom-audit" | "medtrace";
 
 /** What was done; the FHIR AuditEvent actions (C R U D E) first, then what HL7 v2 and Provenance add. */
 export type ActivityKind =
@@ -126,6 +127,8 @@ export interface TraceEvent {
   readonly joins: readonly (readonly [string, string])[];
   /** X-Request-Id or its like, to correlate the client's and server's record of one access. */
   readonly correlation?: string;
+  /** Only in a feed statement, which is about what was sent, and about no record. */
+  readonly feed?: FeedStatement;
   readonly sealed: SealedPart;
   /** base64url, 32 random bytes: entropy of the leaf, so that a sibling hash cannot be guessed back to an event. */
   readonly nonce: string;

@@ -19,7 +19,7 @@ export function findContract(harness: ProjectionHarness): void {
 
   it("finds an event by every facet, and by none that it has not", () =>
     withProjection(harness, async (projection) => {
-      const kinds = ["record", "agent", "subject", "recipient"] as const;
+      const kinds = ["record", "agent", "subject", "recipient", "system"] as const;
       await apply(projection, ...kinds.map((kind, i) => ({ name: `e${i}`, facets: [{ kind, value: "the same" }] })));
       for (const [i, kind] of kinds.entries()) {
         assert.deepEqual(await names(projection, { facets: [{ kind, value: "the same" }] }), [`e${i}`]);

@@ -108,6 +108,7 @@ export function randomEvent(random: (below: number) => number, name: string): Sa
       { kind: "record", value: to },
       { kind: "agent", value: `hospital-a/Practitioner/${random(5)}` },
       { kind: "subject", value: token() },
+      ...(name.endsWith("7") ? [{ kind: "system", value: "*" } as const] : []),
     ],
     derivations: random(3) === 0 && from !== to ? [{ from, to, relation: "wasDerivedFrom" }] : [],
     joins: random(20) === 0 ? [["token-0", `token-${1 + random(7)}`]] : [],

@@ -17,8 +17,11 @@ export const PROJECTION_LIMITS = {
   countMax: 100_000,
 } as const;
 
-/** What a trace event can be found by. `record`: touched it; `trace`-like records are records too. */
-export type FacetKind = "record" | "agent" | "subject" | "recipient";
+/**
+ * What a trace event can be found by. `record`: touched it; `trace`-like records are records too. `system`: it is a
+ * statement about what that system sent.
+ */
+export type FacetKind = "record" | "agent" | "subject" | "recipient" | "system";
 
 export interface Facet {
   readonly kind: FacetKind;

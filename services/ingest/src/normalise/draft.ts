@@ -3,6 +3,7 @@
  * id, tokens and seal; the pipeline turns drafts into trace events. Mappings are pure: bytes in, drafts out.
  */
 import type { MedtraceError } from "@medtrace/shared/errors";
+import type { FeedStatement } from "@medtrace/shared/model/feed-statement";
 import type {
   ActivityKind,
   AgentKind,
@@ -63,6 +64,10 @@ export interface Draft {
   readonly persons: readonly DraftPerson[];
   readonly joins: readonly (readonly [number, number])[];
   readonly correlation?: string;
+  /** The number that its sender gave the message (MSH-13). */
+  readonly number?: number;
+  /** Only in a feed statement. */
+  readonly feed?: FeedStatement;
   readonly sealed: SealedContent;
 }
 

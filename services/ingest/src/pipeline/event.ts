@@ -66,6 +66,7 @@ export function traceEvent(draft: Draft, parts: EventParts): TraceEvent {
     subjects: [...new Set(subjects.map((subject) => subject.token))],
     joins: joinsOf(draft, subjects),
     ...(draft.correlation === undefined ? {} : { correlation: veil(draft.correlation, "Request") }),
+    ...(draft.feed === undefined ? {} : { feed: draft.feed }),
     sealed: seal(sealedContent(draft, veil), parts.dataKey, sealingSubject(subjects), id, parts.random(SEAL_IV_BYTES)),
     nonce: base64url(parts.random(NONCE_BYTES)),
   };

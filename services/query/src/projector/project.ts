@@ -1,9 +1,13 @@
 /** From a trace event's bytes to what the projection keeps of it; pure. */
 import { derivationFault, INDEX_ENTRIES_MAX } from "@medtrace/shared/model/event-limits";
+import { feedId } from "@medtrace/shared/model/feed-statement";
 import type { RecordRole, TraceEvent } from "@medtrace/shared/model/trace-event";
 import { requestRecordId, subjectRecordId } from "@medtrace/shared/model/trace-event";
 import type { Derivation, Facet, ProjectedEvent } from "@medtrace/shared/ports/projection";
 import { readTraceEvent, ShapeFault } from "./shape.ts";
+
+/** What every feed statement is found by, beside its own feed. */
+export const EVERY_SYSTEM = "*";
 
 /** A trace event and what it is found by. */
 export interface Projected {
@@ -59,7 +63,7 @@ function projectedEvent(event: TraceEvent, bytes: Uint8Array, index: number, off
  * An agent is also whoever another acted for: what was done on one's behalf is one's own responsibility. A request is
  * found as a record is: its client and its server each name it.
  */
-function facetsOf({ records, agents, subjects, recipients, correlation }: TraceEvent): Facet[] {
+function facetsOf({ institution, records, agents, subjects, recipients, correlation, feed }: TraceEvent): Facet[] {
   const facets: Facet[] = [];
   const add = (kind: Facet["kind"], values: Iterable<string>): void => {
     for (const value of new Set(values)) facets.push({ kind, value });
@@ -72,6 +76,7 @@ function facetsOf({ records, agents, subjects, recipients, correlation }: TraceE
   );
   add("subject", subjects);
   add("recipient", recipients);
+  if (feed !== undefined) add("system", [EVERY_SYSTEM, feedId(institution, feed)]);
   return facets;
 }
 

@@ -5,6 +5,7 @@
 import { HASH_PATTERN } from "@medtrace/shared/model/batch";
 import { fromUtf8 } from "@medtrace/shared/model/bytes";
 import { TEXT_CHARS_MAX } from "@medtrace/shared/model/event-limits";
+import { FEED_ENTRIES, FEED_RANGES_MAX } from "@medtrace/shared/model/feed-statement";
 import {
   type ActivityKind,
   type AgentKind,
@@ -85,6 +86,7 @@ export function readTraceEvent(bytes: Uint8Array): TraceEvent {
   list(event["subjects"], "subjects", text);
   list(event["joins"], "joins", pair);
   if (event["correlation"] !== undefined) text(event["correlation"], "correlation");
+  if (event["feed"] !== undefined) checkFeed(event);
   const sealed = object(event["sealed"], "sealed");
   for (const key of ["alg", "subject", "iv", "data"]) string(sealed[key], "sealed");
   string(event["nonce"], "nonce");
@@ -113,6 +115,33 @@ function checkTimes(event: Members): void {
   const occurred = object(event["occurred"], "occurred");
   time(occurred["start"], "occurred.start");
   time(occurred["end"], "occurred.end");
+}
+
+/** What is stated is added up with more of its kind: every number of it is checked. */
+function checkFeed(event: Members): void {
+  const feed = object(event["feed"], "feed");
+  if (!FEED_ENTRIES.some((entry) => entry === feed["entry"]))
+    throw new ShapeFault("feed.entry is none of format version 1");
+  text(feed["system"], "feed.system");
+  text(feed["process"], "feed.process");
+  for (const key of ["place", "messages", "repeated"]) whole(feed[key], `feed.${key}`);
+  if (feed["lastMessage"] !== undefined && !isUtc(feed["lastMessage"]))
+    throw new ShapeFault("feed.lastMessage is no UTC time");
+  if (feed["silence_s_max"] !== undefined) whole(feed["silence_s_max"], "feed.silence_s_max");
+  if (event["occurred"] === undefined) throw new ShapeFault("a feed statement has no period");
+  if (feed["numbers"] === undefined) return;
+  const { taken, restarted, cut } = object(feed["numbers"], "feed.numbers");
+  boolean(restarted, "feed.numbers.restarted");
+  boolean(cut, "feed.numbers.cut");
+  if (!Array.isArray(taken) || taken.length > FEED_RANGES_MAX)
+    throw new ShapeFault("feed.numbers.taken is not a list, or too long");
+  let end = -1;
+  for (const range of taken) {
+    if (!Array.isArray(range) || range.length !== 2) throw new ShapeFault("feed.numbers.taken are not ranges");
+    for (const number of range) whole(number, "feed.numbers.taken");
+    if (range[0] <= end || range[1] < range[0]) throw new ShapeFault("feed.numbers.taken are not in order");
+    end = range[1];
+  }
 }
 
 function agent(value: unknown, where: string): void {
@@ -146,9 +175,15 @@ function pair(value: unknown, where: string): void {
 function time(value: unknown, where: string): void {
   const { given, utc } = object(value, where);
   string(given, where);
-  if (typeof utc !== "string" || !UTC.test(utc) || Number.isNaN(Date.parse(utc))) {
-    throw new ShapeFault(`${where} has no UTC time`);
-  }
+  if (!isUtc(utc)) throw new ShapeFault(`${where} has no UTC time`);
+}
+
+function isUtc(value: unknown): boolean {
+  return typeof value === "string" && UTC.test(value) && !Number.isNaN(Date.parse(value));
+}
+
+function whole(value: unknown, where: string): void {
+  if (!Number.isSafeInteger(value) || (value as number) < 0) throw new ShapeFault(`${where} is not a whole number`);
 }
 
 function object(value: unknown, where: string): Members {

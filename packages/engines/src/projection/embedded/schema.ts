@@ -55,9 +55,16 @@ export const TABLES: readonly string[] = Object.keys(STRUCTURES).filter((name) =
 export const EVERY_EVENT = 0;
 
 /** `term.kind`; numbered in the order of the names, institutions (the viewers) apart. */
-export const TERM_KIND = { institution: 0, agent: 1, recipient: 2, record: 3, subject: 4 } as const;
+export const TERM_KIND = { institution: 0, agent: 1, recipient: 2, record: 3, subject: 4, system: 5 } as const;
 export type TermKind = (typeof TERM_KIND)[keyof typeof TERM_KIND];
-export const FACET_KINDS: readonly (FacetKind | undefined)[] = [undefined, "agent", "recipient", "record", "subject"];
+export const FACET_KINDS: readonly (FacetKind | undefined)[] = [
+  undefined,
+  "agent",
+  "recipient",
+  "record",
+  "subject",
+  "system",
+];
 
 /** `derivation.relation`, by place. */
 export const RELATIONS: readonly Derivation["relation"][] = ["wasDerivedFrom", "wasRevisionOf", "wasQuotedFrom"];
