@@ -110,7 +110,7 @@ async function checkEndorsed(trail: Trail, base64: string, at: string, context: 
   }
   trail.join(own);
   await trail.check("majority", at, "most of the trusted organisations endorsed it", () => {
-    const total = organisations.countAt(endorsed.time);
+    const total = organisations.countAt(endorsed.time, by);
     if (2 * by.size > total) return;
     const says = `${by.size} of ${total} organisations endorsed it, which is no majority`;
     throw new Fault(at, says, own.outcome === "cannot-tell" ? "cannot-tell" : "refuted");

@@ -55,13 +55,21 @@ describe("the CAs that a reader trusts", () => {
     }
   });
 
-  it("are counted since they joined", async () => {
-    const late = join(folder, "late.pem");
-    await writeFile(late, `MSP: HospitalBMSP since 2099-01-01T00:00:00Z\n${await ca("HospitalBMSP")}`);
-    const all = [join(GOLDEN, "cas", "HospitalAMSP.pem"), join(GOLDEN, "cas", "SupervisorMSP.pem"), late];
-    const verdict = await verdictBy(...all);
-    assert.equal(verdict.verdict, "refuted");
-    assert.match(verdict.reasons.join(), /endorsement \d: HospitalBMSP was not on the channel at 2026/);
+  it("are counted since they joined, and where they endorsed", async () => {
+    const later = join(folder, "later.pem");
+    const since = "since 2099-01-01T00:00:00Z";
+    await writeFile(later, `MSP: HospitalBMSP ${since}\n${await ca("HospitalBMSP")}`);
+    const others = ["HospitalAMSP", "SupervisorMSP"].map((name) => join(GOLDEN, "cas", `${name}.pem`));
+    assert.equal((await verdictBy(...others, later)).verdict, "proven");
+    const [fourth, fifth, sixth] = NAMES.map((_, i) => join(folder, `later-${i}.pem`));
+    for (const [i, path] of [fourth, fifth, sixth].entries()) {
+      await writeFile(path ?? "", `MSP: Later${i} ${since}\n${await ca("HospitalBMSP")}`);
+    }
+    const joined = [fourth, fifth, sixth].map((path) => path ?? "");
+    assert.equal((await verdictBy(...others, later, ...joined)).verdict, "proven");
+    for (const path of joined) await writeFile(path, (await readFile(path, "utf8")).replace(` ${since}`, ""));
+    const verdict = await verdictBy(...others, later, ...joined);
+    assert.match(verdict.reasons.join(), /2 of 5 organisations endorsed it, which is no majority/);
   });
 
   it("cannot be told where they are no certificates, not CAs', or nobody's", async () => {
