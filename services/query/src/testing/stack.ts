@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openCache } from "@medtrace/engines/cache/open";
+import { openEmbeddedEventLog } from "@medtrace/engines/event-log/embedded/event-log";
 import { openEventLog } from "@medtrace/engines/event-log/open";
 import { openKeyProvider } from "@medtrace/engines/key-provider/open";
 import { openLedger } from "@medtrace/engines/ledger/open";
@@ -81,6 +82,8 @@ export interface Sample extends Partial<Omit<TraceEvent, "activity">> {
 export interface StackOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly deliver?: Deliver;
+  /** Name of an embedded log, where the ledger keeps streams of earlier runs. */
+  readonly logName?: string;
 }
 
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
@@ -90,7 +93,10 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const issuer = await openIssuer({ data: engines.data, ...settings.auth });
   const keys = await openKeyProvider(engines.keysUrl);
   const vault = await openVault(engines.vaultUrl, keys);
-  const eventLog = await openEventLog(engines.eventLogUrl);
+  const eventLog =
+    options.logName === undefined
+      ? await openEventLog(engines.eventLogUrl)
+      : await openEmbeddedEventLog({ folder: join(folder, "log"), name: options.logName });
   const ledger = await openLedger(engines.ledgerUrl, { owner: engines.ledgerOwner });
   const projection = await openProjection(engines.projectionUrl);
   const cache = await openCache(engines.cacheUrl);
