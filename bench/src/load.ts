@@ -5,6 +5,14 @@ const PATIENTS = 5_000;
 const PRACTITIONERS = 300;
 const ACTIONS = ["R", "R", "R", "R", "U", "C", "E"] as const;
 
+/** Whose events they are. */
+export const INSTITUTION = "hospital-a";
+
+/** The record that an event is about, and no other event is. */
+export function recordOf(number: number): string {
+  return `Observation/o-${number}`;
+}
+
 /** One AuditEvent as JSON on one line. */
 export function auditEvent(number: number): string {
   const patient = (number * 7_919) % PATIENTS;
@@ -44,7 +52,7 @@ export function auditEvent(number: number): string {
         role: { system: "http://terminology.hl7.org/CodeSystem/object-role", code: "1", display: "Patient" },
       },
       {
-        what: { reference: `Observation/o-${number}` },
+        what: { reference: recordOf(number) },
         role: { system: "http://terminology.hl7.org/CodeSystem/object-role", code: "4", display: "Domain Resource" },
       },
     ],

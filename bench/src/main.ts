@@ -3,17 +3,21 @@ import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { realEngines } from "@medtrace/e2e/testing/engines";
 import { start, temporaryFolder, token } from "@medtrace/e2e/testing/medtrace";
+import { fabricOfEnvironment, latencyFigures, ledgerFigures, ON_FABRIC } from "./fabric.ts";
 import { type Figure, isMet, tableText } from "./figures.ts";
+import { mllpFigures } from "./hl7-load.ts";
 import { type Limits, measureLimits } from "./limits.ts";
+import { mappingFigures } from "./mapping.ts";
 import { EMBEDDED, ON_ENGINES, ServiceBench } from "./service.ts";
 
-const PARTS = ["limits", "ndjson", "posts", "evidence", "verify"] as const;
+const PARTS = ["limits", "mapping", "ndjson", "posts", "evidence", "verify", "mllp"] as const;
 type Part = (typeof PARTS)[number];
 const RUN_MS_MAX = 900_000;
-const USAGE = `Usage: npm run bench -- [--engines] [--events 200000] [--seconds 10] [--only PART]... [--json]
+const USAGE = `Usage: npm run bench -- [--engines | --fabric] [--events 200000] [--seconds 10] [--only PART]... [--json]
   --engines  three processes on the engines that the environment names (source infra/native/engines.env)
+  --fabric   the same on a Fabric network (source infra/fabric/fabric.env too), and the network by itself
   --events   events sent by NDJSON
-  --seconds  how long single POSTs go on
+  --seconds  how long single POSTs and MLLP messages go on
   --only     ${PARTS.join(", ")}; may be repeated
   --json     figures as JSON
 `;
@@ -25,9 +29,11 @@ interface Options {
   readonly json: boolean;
   /** URLs of real engines, by variable; undefined: the embedded ones. */
   readonly engines: Readonly<Record<string, string>> | undefined;
+  /** The Fabric network's URL, where the ledger is one. */
+  readonly fabric: string | undefined;
 }
 
-function options(args: readonly string[]): Options {
+function readOptions(args: readonly string[]): Options {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -36,6 +42,7 @@ function options(args: readonly string[]): Options {
       only: { type: "string", multiple: true, default: [...PARTS] },
       json: { type: "boolean", default: false },
       engines: { type: "boolean", default: false },
+      fabric: { type: "boolean", default: false },
     },
   });
   const parts = values.only.map((name) => {
@@ -43,19 +50,21 @@ function options(args: readonly string[]): Options {
     if (part === undefined) throw new RangeError(`--only ${name}: there is no such part`);
     return part;
   });
+  const fabric = values.fabric ? fabricOfEnvironment() : undefined;
   return {
     events: wholeNumber("--events", values.events, 10_000_000),
     seconds: wholeNumber("--seconds", values.seconds, 300),
     parts: new Set(parts),
     json: values.json,
-    engines: values.engines ? enginesOfEnvironment() : undefined,
+    engines: values.engines || values.fabric ? enginesOfEnvironment(fabric) : undefined,
+    fabric,
   };
 }
 
-function enginesOfEnvironment(): Readonly<Record<string, string>> {
+function enginesOfEnvironment(fabric: string | undefined): Readonly<Record<string, string>> {
   const engines = realEngines();
-  if (engines === undefined) throw new RangeError("--engines: start them, and source infra/native/engines.env");
-  return engines;
+  if (engines === undefined) throw new RangeError("start the engines, and source infra/native/engines.env");
+  return fabric === undefined ? engines : { ...engines, LEDGER_URL: fabric };
 }
 
 function wholeNumber(name: string, text: string, max: number): number {
@@ -64,12 +73,21 @@ function wholeNumber(name: string, text: string, max: number): number {
   throw new RangeError(`${name} wants a whole number from 1 to ${max}`);
 }
 
-async function run({ events, seconds, parts, engines }: Options, owned: AsyncDisposableStack): Promise<Figure[]> {
+async function run(options: Options, owned: AsyncDisposableStack): Promise<Figure[]> {
+  const { events, seconds, parts, engines, fabric } = options;
   const folder = owned.use(await temporaryFolder());
   progress("limits of this machine");
   const limits = await measureLimits(folder.path, Math.min(seconds, 4));
   const figures = parts.has("limits") ? limitFigures(limits) : [];
-  if (parts.size === 1 && parts.has("limits")) return figures;
+  if (parts.has("mapping")) {
+    progress("mapping");
+    figures.push(...(await mappingFigures(seconds)));
+  }
+  if ([...parts].every((part) => part === "limits" || part === "mapping")) return figures;
+  if (fabric !== undefined) {
+    progress("anchoring, by a transaction for each event and in batches");
+    figures.push(...(await ledgerFigures(fabric, seconds)));
+  }
   progress(engines === undefined ? "starting the embedded service" : "starting three services on real engines");
   const data = owned.use(await temporaryFolder());
   const started = await start(data.path, engines);
@@ -77,18 +95,24 @@ async function run({ events, seconds, parts, engines }: Options, owned: AsyncDis
   if (owned.disposed) await started[Symbol.asyncDispose]();
   owned.use(started);
   const bearer = await token(data.path, "hospital-a", "trace/events.write trace/lineage.read trace/supervise");
-  const targets = engines === undefined ? EMBEDDED : ON_ENGINES;
+  const targets = fabric !== undefined ? ON_FABRIC : engines === undefined ? EMBEDDED : ON_ENGINES;
   const bench = new ServiceBench({ started, bearer, limits, targets, folder: folder.path });
-  const runs: Readonly<Record<Exclude<Part, "limits">, () => Promise<Figure[]>>> = {
+  const runs: Readonly<Record<Exclude<Part, "limits" | "mapping">, () => Promise<Figure[]>>> = {
     ndjson: () => bench.ndjson(events),
     posts: () => bench.posts(seconds),
     evidence: () => bench.evidence(),
     verify: () => bench.verify(),
+    // Last: its events are none of those that the others count.
+    mllp: () => mllpFigures(started.places.mllp, seconds),
   };
-  for (const part of ["ndjson", "posts", "evidence", "verify"] as const) {
+  for (const part of ["ndjson", "posts", "evidence", "verify", "mllp"] as const) {
     if (!parts.has(part)) continue;
     progress(part);
     figures.push(...(await runs[part]()));
+  }
+  if (fabric !== undefined) {
+    progress("events at an even pace");
+    figures.push(...(await latencyFigures({ started, bearer, sent: bench.sent, seconds })));
   }
   return figures;
 }
@@ -116,7 +140,7 @@ function interruption(): Promise<never> {
 }
 
 async function main(): Promise<void> {
-  const chosen = options(process.argv.slice(2));
+  const chosen = readOptions(process.argv.slice(2));
   await using owned = new AsyncDisposableStack();
   const figures = await Promise.race([run(chosen, owned), interruption()]);
   if (chosen.json) {

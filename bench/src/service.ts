@@ -60,6 +60,11 @@ export class ServiceBench {
     this.#folder = folder;
   }
 
+  /** How many events were sent. */
+  get sent(): number {
+    return this.#sent;
+  }
+
   /** Figures of `events` sent by NDJSON: rates until acknowledged and until projected, and memory meanwhile. */
   async ndjson(events: number): Promise<Figure[]> {
     using memory = new MemoryMeter(processesOf(this.#started.pid), () => this.#acknowledged);
@@ -208,24 +213,29 @@ export class ServiceBench {
   }
 
   async #publishLines(lines: readonly string[]): Promise<void> {
-    const answer = await fetch(`${this.#started.places.ingest}/fhir/$ingest`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${this.#bearer}`, "content-type": "application/fhir+ndjson" },
-      body: lines.join("\n"),
-      signal: AbortSignal.timeout(SETTLE_MS_MAX),
-    });
-    const text = await answer.text();
-    if (!answer.ok) throw new Error(`POST /fhir/$ingest: ${answer.status} ${text.slice(0, 500)}`);
-    const results = text.trim().split("\n");
-    if (results.length !== lines.length) throw new Error(`${lines.length} lines sent, ${results.length} results came`);
-    for (const line of results) {
-      const result = JSON.parse(line) as { status: string; id?: string };
-      if (result.status !== "accepted" || result.id === undefined)
-        throw new Error(`not accepted: ${line.slice(0, 500)}`);
-      this.#ids.push(result.id);
-      this.#acknowledged++;
-    }
+    const ids = await publishLines(this.#started, this.#bearer, lines);
+    this.#ids.push(...ids);
+    this.#acknowledged += ids.length;
   }
+}
+
+/** Sends events by NDJSON in one request: the ids of all, once each is acknowledged. */
+export async function publishLines({ places }: Started, bearer: string, lines: readonly string[]): Promise<string[]> {
+  const answer = await fetch(`${places.ingest}/fhir/$ingest`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${bearer}`, "content-type": "application/fhir+ndjson" },
+    body: lines.join("\n"),
+    signal: AbortSignal.timeout(SETTLE_MS_MAX),
+  });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`POST /fhir/$ingest: ${answer.status} ${text.slice(0, 500)}`);
+  const results = text.trim().split("\n");
+  if (results.length !== lines.length) throw new Error(`${lines.length} lines sent, ${results.length} results came`);
+  return results.map((line) => {
+    const result = JSON.parse(line) as { status: string; id?: string };
+    if (result.status === "accepted" && result.id !== undefined) return result.id;
+    throw new Error(`not accepted: ${line.slice(0, 500)}`);
+  });
 }
 
 function describe(answer: Answer): string {
