@@ -114,7 +114,13 @@ export async function startIngest(parts: IngestParts): Promise<RunningIngest> {
   addHl7Routes(server, { take: takeBy("hl7v2"), bodyBytesMax });
   const intakeFhir = feeds.watch(intake, "fhir");
   await server.register(
-    fhirRoutes({ intake: intakeFhir, context, limits: { bodyBytesMax }, onRefused: refusals("fhir") }),
+    fhirRoutes({
+      intake: intakeFhir,
+      naming: createNaming(vault, keys),
+      context,
+      limits: { bodyBytesMax },
+      onRefused: refusals("fhir"),
+    }),
   );
   const url = await listen(server, settings);
   const takeMllp = takeBy("mllp");

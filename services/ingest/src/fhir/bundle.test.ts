@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { MedtraceError } from "@medtrace/shared/errors";
+import { sha256Hex } from "@medtrace/shared/model/bytes";
 import fc from "fast-check";
 import type { Draft } from "../normalise/draft.ts";
-import { type BundleDrafts, draftsOfBundle } from "./bundle.ts";
+import { type BundleDrafts, type BundleNaming, draftsOfBundle } from "./bundle.ts";
 import { auditEvent, CONTEXT, provenance } from "./testing.ts";
 
 const post = (resource: object, more: object = {}): object => ({
@@ -11,8 +12,12 @@ const post = (resource: object, more: object = {}): object => ({
   request: { method: "POST", url: "AuditEvent" },
   ...more,
 });
+const NAMING: BundleNaming = {
+  idOf: ({ raw }) => sha256Hex(Buffer.from(raw).toString()),
+  named: (draft, criteria) => ({ ...draft, messageId: criteria }),
+};
 const drafts = (bundle: object): Promise<BundleDrafts> =>
-  draftsOfBundle({ resourceType: "Bundle", type: "batch", ...JSON.parse(JSON.stringify(bundle)) }, CONTEXT);
+  draftsOfBundle({ resourceType: "Bundle", type: "batch", ...JSON.parse(JSON.stringify(bundle)) }, CONTEXT, NAMING);
 const one = async (entry: object): Promise<Draft | MedtraceError> => {
   const { entries } = await drafts({ entry: [post(auditEvent()), entry] });
   return entries[1] as Draft | MedtraceError;
@@ -123,4 +128,32 @@ test("references to other entries by fullUrl are read as what those are", async 
   const [, known, unknown] = entries as [unknown, Draft, Draft];
   assert.deepEqual(known.persons, [{ identifiers: [{ system: "Patient", value: "4711", scope: "local" }] }]);
   assert.equal(unknown.records[0]?.id, "urn:uuid:00000000-0000-4000-8000-000000000000");
+});
+
+test("references to events of the Bundle are read as the ids that these are given, before or after them", async () => {
+  const fullUrl = "urn:uuid:7d3a2c1e-0c51-4f0e-9a8e-2a1f3b5c7d9e";
+  const other = "urn:uuid:9d3a2c1e-0c51-4f0e-9a8e-2a1f3b5c7d9e";
+  const { entries } = await drafts({
+    entry: [
+      post(provenance({ target: [{ reference: fullUrl }] })),
+      post(auditEvent({ id: "sent-with-an-id" }), { fullUrl }),
+      post(auditEvent({ entity: [{ what: { reference: other } }] }), { fullUrl: other }),
+    ],
+  });
+  const [made, event, itself] = entries as [Draft, Draft, Draft];
+  const id = sha256Hex(Buffer.from(event.raw).toString());
+  assert.deepEqual(
+    made.records.map((record) => [record.id, record.type]),
+    [[`hospital-a/AuditEvent/${id}`, "AuditEvent"]],
+  );
+  assert.equal(itself.records[0]?.id, other, "an event that names itself has no id before it is read");
+});
+
+test("events that name one another in a very long row are read, none for ever", async () => {
+  const url = (i: number): string => `urn:uuid:row-${i}`;
+  const entry = Array.from({ length: 5_000 }, (_, i) =>
+    post(auditEvent({ entity: [{ what: { reference: url(i + 1) } }] }), { fullUrl: url(i) }),
+  );
+  const { entries } = await drafts({ entry });
+  assert.ok(entries.every((one) => !(one instanceof MedtraceError)));
 });

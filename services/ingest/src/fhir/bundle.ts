@@ -12,24 +12,76 @@ export interface BundleDrafts {
   readonly type: string;
   /** In entry order: the draft, or why there is none. */
   readonly entries: readonly (Draft | MedtraceError)[];
+  /** In entry order: the resource, as it was sent. */
+  readonly resources: readonly unknown[];
+  /** Places of entries that are to be created only where there is none (`request.ifNoneExist`). */
+  readonly conditional: readonly number[];
 }
 
+/** How the events of a Bundle are named. */
+export interface BundleNaming {
+  /** The id that the event of a draft will have. */
+  idOf(draft: Draft): string;
+  /** The draft of a conditional create. @throws MedtraceError INPUT_INVALID at `at` */
+  named(draft: Draft, criteria: string, at: string): Draft;
+}
+
+/** Events that name one another in a very long row, or in a circle, stay under the names that they have. */
+const REFERENCES_DEPTH_MAX = 20;
+
 /**
- * The drafts of a Bundle's entries. References to other entries by fullUrl (`urn:uuid:`) are read as what they stand for.
+ * The drafts of a Bundle's entries. References to other entries by fullUrl (`urn:uuid:`) are read as what they stand for:
+ * for an event of the Bundle that is the id that it is given.
  *
  * @throws MedtraceError INPUT_INVALID for a Bundle of another type, or one whose entries are no list of objects;
  * INPUT_TOO_LARGE for too long a list.
  */
-export async function draftsOfBundle(bundle: Element, context: MappingContext): Promise<BundleDrafts> {
+export async function draftsOfBundle(
+  bundle: Element,
+  context: MappingContext,
+  naming: BundleNaming,
+): Promise<BundleDrafts> {
   const type = text(bundle, "type", "Bundle") ?? "";
   if (!TAKEN.includes(type)) {
     throw invalid("Bundle.type", "is not one that is taken", `send one of ${TAKEN.join(", ")}`);
   }
   const entries = children(bundle, "entry", "Bundle");
-  const resolve = resolver(entries);
-  const draftOf = (entry: Element, i: number): Draft | MedtraceError =>
-    inEntry(i, () => draftOfEntry(entry, `Bundle.entry[${i}]`, context, resolve));
-  return { type, entries: await mapInTurns(entries, draftOf) };
+  const conditional = new Set<number>();
+  const drafts = new Map<number, Draft | MedtraceError>();
+  const underWay = new Set<number>();
+  const draftAt = (i: number): Draft | MedtraceError => {
+    const known = drafts.get(i);
+    if (known !== undefined) return known;
+    underWay.add(i);
+    const made = inEntry(i, () => {
+      const entry = entries[i] as Element;
+      const at = `Bundle.entry[${i}]`;
+      const draft = draftOfEntry(entry, at, context, resolve);
+      const criteria = criteriaOf(entry, at);
+      if (criteria === undefined) return draft;
+      conditional.add(i);
+      return naming.named(draft, criteria, `${at}.request.ifNoneExist`);
+    });
+    underWay.delete(i);
+    drafts.set(i, made);
+    return made;
+  };
+  const known = standsFor(entries);
+  const resolve = (fullUrl: string): string | undefined => {
+    const target = known.get(fullUrl);
+    if (typeof target !== "number") return target;
+    if (underWay.has(target) || underWay.size > REFERENCES_DEPTH_MAX) return undefined;
+    const draft = draftAt(target);
+    return draft instanceof MedtraceError ? undefined : `${draft.type}/${naming.idOf(draft)}`;
+  };
+  const made = await mapInTurns(entries, (_, i) => draftAt(i));
+  const resources = entries.map((entry) => entry["resource"]);
+  return { type, entries: made, resources, conditional: [...conditional] };
+}
+
+function criteriaOf(entry: Element, at: string): string | undefined {
+  const request = child(entry, "request", at);
+  return request === undefined ? undefined : text(request, "ifNoneExist", `${at}.request`);
 }
 
 /** What `act` gives, or the refusal of the entry: with its FHIRPath from the Bundle on. */
@@ -83,15 +135,18 @@ function placeInBundle(entry: string, at = entry): string {
   return [`${entry}.resource`, ...(/^[A-Z]/.test(at) ? path.slice(1) : path)].join(".");
 }
 
-/** What a fullUrl stands for: the relative reference of the entry's resource where it has an id. */
-function resolver(entries: readonly Element[]): (fullUrl: string) => string | undefined {
-  const known = new Map<string, string>();
-  for (const entry of entries) {
+/**
+ * What each fullUrl stands for: the place of an event, which is given an id of its own; else the relative reference of
+ * the entry's resource, where it has an id.
+ */
+function standsFor(entries: readonly Element[]): ReadonlyMap<string, string | number> {
+  const known = new Map<string, string | number>();
+  for (const [i, entry] of entries.entries()) {
     const { fullUrl, resource } = entry as { fullUrl?: unknown; resource?: { resourceType?: unknown; id?: unknown } };
     if (typeof fullUrl !== "string" || !fullUrl.startsWith("urn:")) continue;
-    if (typeof resource?.resourceType === "string" && typeof resource.id === "string") {
-      known.set(fullUrl, `${resource.resourceType}/${resource.id}`);
-    }
+    const type = resource?.resourceType;
+    if (type === "AuditEvent" || type === "Provenance") known.set(fullUrl, i);
+    else if (typeof type === "string" && typeof resource?.id === "string") known.set(fullUrl, `${type}/${resource.id}`);
   }
-  return (fullUrl) => known.get(fullUrl);
+  return known;
 }

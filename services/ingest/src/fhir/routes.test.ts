@@ -1,109 +1,32 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { requireBearer } from "@medtrace/service-kit/bearer";
-import { openIssuer } from "@medtrace/service-kit/issuer";
-import { createLogger } from "@medtrace/service-kit/log";
-import { createMetrics } from "@medtrace/service-kit/metrics";
-import { createServer, listen } from "@medtrace/service-kit/server";
-import { createTokenVerifier } from "@medtrace/service-kit/token";
-import { authSettings } from "@medtrace/shared/config";
 import { MedtraceError } from "@medtrace/shared/errors";
-import type { Intake } from "../normalise/draft.ts";
-import { startPipeline, type TestPipeline } from "../pipeline/testing.ts";
 import type { LineResult } from "./ndjson.ts";
-import { fhirRoutes } from "./routes.ts";
-import { auditEvent, DIRECTORY, provenance } from "./testing.ts";
+import {
+  type Answer,
+  type FhirServer,
+  firstIssue,
+  type Issue,
+  issuesOf,
+  JSON_TYPE,
+  NDJSON_TYPE,
+  startFhir,
+} from "./testing/server.ts";
+import { auditEvent, provenance } from "./testing.ts";
 
-interface Issue {
-  readonly severity: string;
-  readonly code: string;
-  readonly diagnostics: string;
-  readonly details?: { readonly text: string };
-  readonly expression?: readonly string[];
-}
-
-interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly text: string;
-}
-
-const JSON_TYPE = "application/fhir+json";
-const NDJSON_TYPE = "application/fhir+ndjson";
-
-let pipeline: TestPipeline;
-let url = "";
-let tokens: Record<"a" | "b" | "reader", string>;
-let failure: MedtraceError | undefined;
-const refused: string[] = [];
-const closing: (() => PromiseLike<unknown>)[] = [];
-
+let server: FhirServer;
+let pipeline: FhirServer["pipeline"];
+let tokens: FhirServer["tokens"];
+let refused: string[];
 before(async () => {
-  const data = await mkdtemp(join(tmpdir(), "medtrace-fhir-"));
-  const auth = authSettings({ MEDTRACE_DATA: data });
-  const issuer = await openIssuer({ data, ...auth });
-  const issue = (institution: string, scope: "trace/events.write" | "trace/lineage.read"): Promise<string> =>
-    issuer.issueToken({ institution, scopes: [scope], subject: "ehr", expires_s: 600 });
-  tokens = {
-    a: await issue("hospital-a", "trace/events.write"),
-    b: await issue("hospital-b", "trace/events.write"),
-    reader: await issue("hospital-a", "trace/lineage.read"),
-  };
-  pipeline = await startPipeline();
-  const intake: Intake = {
-    accept: (...call) => (failure === undefined ? pipeline.intake.accept(...call) : Promise.reject(failure)),
-  };
-  const log = createLogger({ name: "test", level: "silent" });
-  const app = await createServer({ name: "test", log, metrics: createMetrics(), ready: async () => [] });
-  requireBearer(app, createTokenVerifier(auth));
-  await app.register(
-    fhirRoutes({
-      intake,
-      context: (institution) => ({ institution, directory: DIRECTORY, zone: "+00:00" }),
-      limits: { bodyBytesMax: 4 * 1_048_576 },
-      onRefused: (institution, code) => void refused.push(`${institution} ${code}`),
-    }),
-  );
-  url = await listen(app, { host: "127.0.0.1", port: 0 });
-  closing.push(
-    () => app.close(),
-    () => pipeline[Symbol.asyncDispose](),
-    () => rm(data, { recursive: true }),
-  );
+  server = await startFhir();
+  ({ pipeline, tokens, refused } = server);
 });
-after(async () => {
-  for (const close of closing) await close();
-});
+after(() => server[Symbol.asyncDispose]());
 
-async function send(path: string, body: unknown, type = JSON_TYPE, token: string = tokens.a): Promise<Answer> {
-  const headers = { "content-type": type, ...(token === "" ? {} : { authorization: `Bearer ${token}` }) };
-  const bytes = typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body);
-  const answer = await fetch(`${url}${path}`, { method: "POST", headers, body: bytes as string });
-  return { status: answer.status, headers: answer.headers, text: await answer.text() };
-}
-
-function issuesOf({ text, headers }: Answer): Issue[] {
-  assert.match(headers.get("content-type") ?? "", /^application\/fhir\+json/);
-  const { resourceType, issue } = JSON.parse(text) as { resourceType: string; issue: Issue[] };
-  assert.equal(resourceType, "OperationOutcome");
-  return issue;
-}
-
-function firstIssue(answer: Answer): Issue {
-  const [issue] = issuesOf(answer);
-  assert.ok(issue !== undefined);
-  return issue;
-}
-
-/** How many events some work put on the log. */
-async function adding(work: () => Promise<unknown>): Promise<number> {
-  const before = (await pipeline.events()).length;
-  await work();
-  return (await pipeline.events()).length - before;
-}
+const send = (path: string, body: unknown, type = JSON_TYPE, token: string = tokens.a): Promise<Answer> =>
+  server.send(path, body, { type, token });
+const adding = (work: () => Promise<unknown>): Promise<number> => server.adding(work);
 
 describe("creating a resource", () => {
   test("answers 201 with the event's id once it is on the log; sent again 200 with the same", async () => {
@@ -227,12 +150,12 @@ describe("a refusal", () => {
 
   test("that may pass asks to try again", async () => {
     for (const code of ["BUSY", "STORAGE_FAILED"] as const) {
-      failure = new MedtraceError(code, "it is");
+      server.failure = new MedtraceError(code, "it is");
       const answers = [
         await send("/fhir/AuditEvent", auditEvent()),
         await send("/fhir", { resourceType: "Bundle", type: "batch", entry: [{ resource: auditEvent() }] }),
       ];
-      failure = undefined;
+      server.failure = undefined;
       for (const answer of answers) assert.deepEqual([answer.status, answer.headers.get("retry-after")], [503, "1"]);
     }
   });

@@ -1,55 +1,68 @@
 /** The FHIR endpoints of ingest. */
 import { Readable } from "node:stream";
-import { describeError, isTransient } from "@medtrace/service-kit/http-status";
+import { addCapability } from "@medtrace/service-kit/capability";
+import { answerOutcome, FHIR_JSON, releaseNamed } from "@medtrace/service-kit/fhir";
+import { describeError } from "@medtrace/service-kit/http-status";
 import { type ErrorCode, MedtraceError } from "@medtrace/shared/errors";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { Draft, Intake, MappingContext, Receipted } from "../normalise/draft.ts";
-import { draftsOfBundle, inEntry } from "./bundle.ts";
+import type { Draft, Intake, MappingContext } from "../normalise/draft.ts";
 import { element, invalid } from "./element.ts";
 import { parseJson } from "./json.ts";
+import type { Naming } from "./naming.ts";
 import { takeNdjson } from "./ndjson.ts";
-import { type OperationOutcome, outcomeOfError, outcomeOfReceipt, type Taken } from "./operation-outcome.ts";
+import type { Taken } from "./operation-outcome.ts";
+import { bodyOf, returnWanted } from "./prefer.ts";
+import { takenOrThrow } from "./receipted.ts";
 import { draftOfResource, resourceType, type TakenType } from "./resource.ts";
+import { takeBundle } from "./take-bundle.ts";
+import { HeaderProvenance, X_PROVENANCE } from "./x-provenance.ts";
 
 export interface FhirRoutesOptions {
   readonly intake: Intake;
+  readonly naming: Naming;
   readonly context: (institution: string) => MappingContext;
   readonly limits: { readonly bodyBytesMax: number };
   /** Told of each resource, or body of resources, that is refused. */
   readonly onRefused?: (institution: string, code: ErrorCode) => void;
 }
 
-const FHIR_JSON = "application/fhir+json; charset=utf-8";
 const NDJSON = "application/fhir+ndjson";
 const write = { scope: "trace/events.write" } as const;
-
-/** An error as OperationOutcome. */
-export function answerOutcome(error: unknown, _request: FastifyRequest, reply: FastifyReply): void {
-  const { status, outcome } = outcomeOfError(error);
-  if (isTransient(status)) reply.header("retry-after", "1");
-  reply.code(status).type(FHIR_JSON).send(JSON.stringify(outcome));
-}
+/** What the CapabilityStatement says of both types beside their interactions. */
+const DESCRIBED = { versioning: "no-version", conditionalCreate: true } as const;
 
 /** A fastify plugin with the FHIR endpoints; its errors are OperationOutcomes. */
 export function fhirRoutes(options: FhirRoutesOptions): (app: FastifyInstance) => Promise<void> {
-  const { intake, context, limits, onRefused = () => undefined } = options;
-  const accept = async (institution: string, draft: Draft): Promise<Receipted> => {
+  const { intake, naming, context, limits, onRefused = () => undefined } = options;
+  const accept = async (institution: string, draft: Draft): Promise<Taken> => {
     const [receipt] = await intake.accept(institution, [draft]);
     if (receipt === undefined) throw new TypeError("the intake answered fewer drafts than it was given");
-    return receipt;
+    return takenOrThrow(receipt);
+  };
+
+  /** Takes a resource that is to be created only where the criteria have made none (FHIR R4, 3.1.0.8.1). */
+  const acceptUnless = async (institution: string, draft: Draft, criteria: string): Promise<Taken> => {
+    const named = naming.named(draft, institution, criteria, "If-None-Exist");
+    const [known] = await naming.known(institution, [named]);
+    return known ?? (await accept(institution, named));
   };
 
   const create = (type: TakenType) => async (request: FastifyRequest, reply: FastifyReply) => {
     const { institution } = request.caller;
+    const { headers } = request;
     const resource = element(parseJson(jsonBody(request)), type);
     if (resourceType(resource) !== type)
       throw invalid("resourceType", `must be ${type} here`, "post others to their own path");
-    const receipt = takenOrThrow(await accept(institution, draftOfResource(resource, context(institution))));
-    return reply
-      .code(receipt.status === "duplicate" ? 200 : 201)
-      .header("location", `/fhir/${type}/${receipt.id}`)
-      .type(FHIR_JSON)
-      .send(JSON.stringify(outcomeOfReceipt(receipt)));
+    const provenance = HeaderProvenance.of(headers[X_PROVENANCE], context(institution));
+    const draft = draftOfResource(resource, context(institution));
+    const criteria = headers["if-none-exist"];
+    const taken = await (criteria === undefined
+      ? accept(institution, draft)
+      : acceptUnless(institution, draft, String(criteria)));
+    if (provenance !== undefined) await accept(institution, provenance.of([`${type}/${taken.id}`]));
+    reply.code(taken.status === "duplicate" ? 200 : 201).header("location", `/fhir/${type}/${taken.id}`);
+    const body = bodyOf(returnWanted(headers["prefer"]), resource, taken);
+    return body === undefined ? reply.send() : reply.type(FHIR_JSON).send(JSON.stringify(body));
   };
 
   return async (app) => {
@@ -59,13 +72,22 @@ export function fhirRoutes(options: FhirRoutesOptions): (app: FastifyInstance) =
       if (code !== undefined && isAdmitted(request)) onRefused(request.caller.institution, code);
       answerOutcome(error, request, reply);
     });
-    app.addHook("onRequest", (request, _reply, done) => done(releaseFault(request)));
+    app.addHook("onRequest", ({ headers }, _reply, done) => {
+      releaseNamed(headers["content-type"], "Content-Type");
+      done();
+    });
     app.removeAllContentTypeParsers();
     app.addContentTypeParser(["application/fhir+json", "application/json"], app.wholeBody(limits.bodyBytesMax));
     app.addContentTypeParser([NDJSON, "application/x-ndjson", "application/ndjson"], (_request, body, done) =>
       done(null, body),
     );
 
+    addCapability(app, {
+      title: "medtrace ingest",
+      description: "Takes AuditEvents and Provenances of R4, R4B and R5, by themselves, in Bundles and as NDJSON",
+      resources: { AuditEvent: DESCRIBED, Provenance: DESCRIBED },
+      operations: [{ name: "ingest", definition: "urn:medtrace:operation:ingest" }],
+    });
     app.post(
       "/fhir/AuditEvent",
       { config: write, schema: { tags: ["FHIR"], summary: "Take an AuditEvent" } },
@@ -84,7 +106,15 @@ export function fhirRoutes(options: FhirRoutesOptions): (app: FastifyInstance) =
         const resource = element(parseJson(jsonBody(request)), "Bundle");
         if (resourceType(resource) !== "Bundle")
           throw invalid("resourceType", "must be Bundle here", "post a resource to its own path");
-        const answer = await takeBundle(resource, institution);
+        const own = context(institution);
+        const answer = await takeBundle(
+          { intake, naming, context: own, onRefused },
+          {
+            bundle: resource,
+            returned: returnWanted(request.headers["prefer"]),
+            provenance: HeaderProvenance.of(request.headers[X_PROVENANCE], own),
+          },
+        );
         return reply.type(FHIR_JSON).send(JSON.stringify(answer));
       },
     );
@@ -105,57 +135,24 @@ export function fhirRoutes(options: FhirRoutesOptions): (app: FastifyInstance) =
   };
 
   async function* resultLines(body: Readable, institution: string): AsyncGenerator<string> {
-    for await (const results of takeNdjson(body, intake, context(institution))) {
-      for (const { status, error } of results) {
-        if (status === "conflict") onRefused(institution, "EVENT_CONFLICT");
-        else if (error !== undefined) onRefused(institution, error.code);
+    let last = 0;
+    try {
+      for await (const results of takeNdjson(body, intake, context(institution))) {
+        for (const { status, error } of results) {
+          if (status === "conflict") onRefused(institution, "EVENT_CONFLICT");
+          else if (error !== undefined) onRefused(institution, error.code);
+        }
+        last = results.at(-1)?.line ?? last;
+        yield `${results.map((result) => JSON.stringify(result)).join("\n")}\n`;
       }
-      yield `${results.map((result) => JSON.stringify(result)).join("\n")}\n`;
+    } catch (error) {
+      // The answer has begun: that the body cannot be read any further is told where the next result would stand.
+      if (!(error instanceof MedtraceError)) throw error;
+      const { code, message, at, hint } = error;
+      onRefused(institution, code);
+      yield `${JSON.stringify({ line: last + 1, status: "refused", error: { code, message, at, hint } })}\n`;
     }
   }
-
-  async function takeBundle(bundle: ReturnType<typeof element>, institution: string): Promise<object> {
-    const { type, entries } = await draftsOfBundle(bundle, context(institution));
-    const isTransaction = type === "transaction";
-    const drafts = entries.filter((entry): entry is Draft => !(entry instanceof MedtraceError));
-    // All or nothing: one bad entry refuses a transaction before anything is written.
-    const spoilt = isTransaction && drafts.length < entries.length;
-    const taken =
-      spoilt || drafts.length === 0 ? [] : await intake.accept(institution, drafts, { together: isTransaction });
-    const receipts = taken.values();
-    const results = entries.map((entry, i): Taken | MedtraceError | undefined => {
-      if (entry instanceof MedtraceError) return entry;
-      const receipt = receipts.next().value;
-      if (receipt === undefined || receipt.status === "withheld") return undefined;
-      return inEntry(i, () => takenOrThrow(receipt));
-    });
-    const fault = results.find((result) => result instanceof MedtraceError);
-    if (isTransaction && fault !== undefined) throw fault;
-    const responses = results.map((result, i) => {
-      if (result === undefined) throw new TypeError("the intake answered fewer drafts than it was given");
-      if (!(result instanceof MedtraceError)) return takenEntry(result, (entries[i] as Draft).type);
-      onRefused(institution, result.code);
-      return refusedEntry(result);
-    });
-    return {
-      resourceType: "Bundle",
-      type: isTransaction ? "transaction-response" : "batch-response",
-      entry: responses.map((response) => ({ response })),
-    };
-  }
-}
-
-/** Releases of FHIR that are taken, as the media type's parameter names them (FHIR R4, 3.1.0.1.10.1). */
-const RELEASES: ReadonlySet<string> = new Set(["4.0", "4.3", "5.0"]);
-
-/** Why the release that a request names is not taken; undefined where it is, or none is named. */
-function releaseFault({ headers }: FastifyRequest): MedtraceError | undefined {
-  const named = /;\s*fhirVersion\s*=\s*"?([^";\s]*)/i.exec(headers["content-type"] ?? "")?.[1];
-  if (named === undefined || RELEASES.has(named)) return undefined;
-  return new MedtraceError("INPUT_UNSUPPORTED", "this release of FHIR is not taken", {
-    at: "Content-Type",
-    hint: `send one of fhirVersion=${[...RELEASES].join(", ")}`,
-  });
 }
 
 /** Whether the request's token was taken: only then is there a caller. */
@@ -173,32 +170,5 @@ function jsonBody({ body }: FastifyRequest): Buffer {
   throw new MedtraceError("INPUT_UNSUPPORTED", "this endpoint takes one JSON resource", {
     at: "Content-Type",
     hint: "application/fhir+json; NDJSON goes to /fhir/$ingest",
-  });
-}
-
-interface EntryResponse {
-  readonly status: string;
-  readonly location?: string;
-  readonly outcome: OperationOutcome;
-}
-
-function takenEntry(receipt: Taken, type: string): EntryResponse {
-  const status = receipt.status === "duplicate" ? "200 OK" : "201 Created";
-  return { status, location: `/fhir/${type}/${receipt.id}`, outcome: outcomeOfReceipt(receipt) };
-}
-
-function refusedEntry(error: MedtraceError): EntryResponse {
-  const { status, outcome } = outcomeOfError(error);
-  return { status: String(status), outcome };
-}
-
-/** @throws MedtraceError that says why it was not taken. */
-function takenOrThrow(receipt: Receipted): Taken {
-  if (receipt.status === "accepted" || receipt.status === "duplicate") return receipt;
-  if (receipt.status === "refused") throw receipt.error;
-  if (receipt.status === "withheld") throw new TypeError("a draft was withheld that was taken by itself");
-  throw new MedtraceError("EVENT_CONFLICT", "an event of this id was already taken with other content", {
-    at: receipt.id,
-    hint: "give the changed event an id of its own; the attempt is on record",
   });
 }
