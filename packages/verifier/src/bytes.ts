@@ -12,8 +12,12 @@ export function concat(...parts: readonly Uint8Array[]): Bytes {
   return bytes;
 }
 
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
 export function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  let digits = "";
+  for (const byte of bytes) digits += HEX[byte];
+  return digits;
 }
 
 /** Bytes of hex digits whose form was checked before. */

@@ -168,6 +168,22 @@ describe("a certificate that certifies nothing", () => {
     await said("refuted", /a certificate of HospitalBMSP was not valid at/, file, late.trust());
   });
 
+  it("is no proof: one peer under two names, where two organisations have one CA", async () => {
+    const given = { organisations: { X: { roots: [network.ca("HospitalAMSP").pem], intermediates: [] } } };
+    const peer = network.peer("HospitalAMSP");
+    const file = network.evidence({
+      read: (call) => {
+        let count = 0;
+        call.endorsers = [peer, peer];
+        call.endorse = (_, bytes) => {
+          const endorser = peer.serialized(count++ === 0 ? "HospitalAMSP" : "X");
+          return { endorser, signature: peer.sign(Buffer.concat([bytes, endorser])) };
+        };
+      },
+    });
+    await said("refuted", /one peer endorsed twice/, file, network.trust(), JSON.stringify(given));
+  });
+
   it("leaves open what its own CA's certificate says, where that was altered", async () => {
     const altered = network.trust().replace(/(BEGIN CERTIFICATE-----\\n[^-]{200})./, (_, before) => `${before}/`);
     await said("cannot-tell", /^--trust/, network.evidence(), altered);

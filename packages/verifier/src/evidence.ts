@@ -3,7 +3,7 @@
  * that nothing in the file goes unread. In words: docs/evidence.md.
  */
 import { type Json, type JsonObject, parseStrict } from "./strict.ts";
-import { type EventFacts, Fault } from "./verdict.ts";
+import { type EventFacts, Fault, type FeedFacts } from "./verdict.ts";
 
 export const EVIDENCE_FORMAT = "medtrace-evidence/1";
 /** A larger file is not read at all. */
@@ -231,9 +231,21 @@ export const readFacts: (value: Json, at: string) => EventFacts = atLeast<EventF
   source: atLeast({ type: text }),
   activity: atLeast({ kind: text }),
   outcome: text,
-  occurred: optional(atLeast({ start: atLeast({ given: text }) })),
+  occurred: optional(atLeast({ start: atLeast({ given: text }), end: optional(atLeast({ given: text })) })),
   recorded: atLeast({ given: text }),
   received: atLeast({ given: text }),
+  feed: optional(
+    atLeast<FeedFacts>({
+      entry: text,
+      system: text,
+      process: text,
+      place: whole,
+      messages: whole,
+      repeated: whole,
+      lastMessage: optional(text),
+      numbers: optional(atLeast({ taken: list(list(whole, 2, 2), 0) })),
+    }),
+  ),
   agents: list(atLeast({ id: text }), 0),
   records: list(atLeast({ id: text, role: text }), 0),
 });

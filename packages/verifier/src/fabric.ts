@@ -4,12 +4,12 @@
  * a peer reads only what was.
  */
 import { type BatchState, batchId, type LedgerFound, refuseDifference, refuseOddBatch } from "./batches.ts";
-import { concat } from "./bytes.ts";
+import { concat, toHex } from "./bytes.ts";
 import { isEcdsaSignedBy } from "./ecdsa.ts";
 import { type Endorsed, readEnvelope } from "./envelope.ts";
 import { type Anchored, type FabricProof, readEntry } from "./evidence.ts";
-import { Organisations, type Role } from "./organisations.ts";
-import { parseCanonical } from "./strict.ts";
+import { type Member, Organisations, type Role } from "./organisations.ts";
+import { canonical, parseCanonical } from "./strict.ts";
 import { Trail, worst } from "./trail.ts";
 import { type EventAnchor, Fault } from "./verdict.ts";
 
@@ -103,9 +103,12 @@ async function checkEndorsed(trail: Trail, base64: string, at: string, context: 
     const place = `${at}, endorsement ${i + 1}`;
     await own.check("endorsement", place, "a peer of a trusted organisation signed the answer", async () => {
       const message = concat(endorsed.response, endorser);
-      by.add(await signerOf(endorser, { message, signature }, endorsed.time, "peer", place, organisations));
-      if (seen.has(endorser.join())) throw new Fault(place, "one peer endorsed twice");
-      seen.add(endorser.join());
+      const signer = await signerOf(endorser, { message, signature }, endorsed.time, "peer", place, organisations);
+      // By its key, not its name: where two organisations have one CA, one peer could go by both.
+      const key = toHex(signer.certificate.key.point);
+      if (seen.has(key)) throw new Fault(place, "one peer endorsed twice");
+      seen.add(key);
+      by.add(signer.organisation);
     });
   }
   trail.join(own);
@@ -118,7 +121,7 @@ async function checkEndorsed(trail: Trail, base64: string, at: string, context: 
   return { ...endorsed, by: [...by].sort() };
 }
 
-/** MSP id of the identity, whose signature must hold; throws Fault. */
+/** Who the identity is, whose signature must hold; throws Fault. */
 async function signerOf(
   identity: Word["creator"],
   { message, signature }: Pick<Word["endorsements"][number], "signature"> & { readonly message: Word["payload"] },
@@ -126,11 +129,12 @@ async function signerOf(
   role: Role | undefined,
   at: string,
   organisations: Organisations,
-): Promise<string> {
-  const { organisation, certificate } = await organisations.member(identity, role, time, at);
+): Promise<Member> {
+  const member = await organisations.member(identity, role, time, at);
+  const { organisation, certificate } = member;
   const holds = await isEcdsaSignedBy(certificate.key, { message, signature, hash: "SHA-256", lowS: true }, at);
   if (!holds) throw new Fault(at, `not a signature of ${certificate.commonName}, ${organisation}, over this`);
-  return organisation;
+  return member;
 }
 
 /** The owner's own key signed the whole transaction, endorsements and all. */
@@ -143,7 +147,14 @@ async function checkOwner(
 ): Promise<void> {
   if (organisations === undefined) return;
   await trail.check("submitted", at, "a member of the owner signed the transaction", async () => {
-    const by = await signerOf(creator, { message: payload, signature }, time, undefined, at, organisations);
+    const { organisation: by } = await signerOf(
+      creator,
+      { message: payload, signature },
+      time,
+      undefined,
+      at,
+      organisations,
+    );
     if (by !== owner) throw new Fault(at, `signed by ${by}, but the batch is said to be ${owner}'s`);
   });
 }
@@ -177,8 +188,9 @@ function blockOfRead(read: Word, transaction: Word, anchored: Anchored, at: stri
   }
   if (status !== OK || payload === "") throw new Fault(at, `the chaincode found no batch; it answered ${status}`);
   if (writes.length > 0) throw new Fault(at, "a read that writes");
-  const written = transaction.result.writes.find((write) => write.key === key);
-  if (payload !== written?.value) throw new Fault(at, "what was read is not what the transaction wrote");
+  if (payload !== canonical({ batch: { ...batch }, transaction: transaction.id })) {
+    throw new Fault(at, "what was read is not what the transaction wrote");
+  }
   const found = reads.filter((one) => one.namespace === read.chaincode);
   const [one, ...more] = found;
   if (one?.key !== key || one.block === undefined || more.length > 0) {

@@ -1,5 +1,14 @@
 /** The verdict in words, for people who were not there. Text from the file is shown so that it cannot pose as ours. */
-import type { CheckpointFacts, EventAnchor, EventVerdict, FabricFacts, LedgerFacts, Verdict } from "./verdict.ts";
+import type {
+  CheckpointFacts,
+  EventAnchor,
+  EventFacts,
+  EventVerdict,
+  FabricFacts,
+  FeedFacts,
+  LedgerFacts,
+  Verdict,
+} from "./verdict.ts";
 
 const UNCHECKED: readonly string[] = [
   "sealed parts were not opened: what identifies persons is encrypted, and only its bytes are covered",
@@ -105,9 +114,24 @@ function storyOf({ facts, anchor }: EventVerdict, ledger: LedgerFacts): string[]
       `agents: ${some(facts.agents.map((agent) => shown(agent.id)))}`,
       `records: ${some(records)}`,
     );
+    if (facts.feed !== undefined) lines.push(...feedOf(facts.feed, facts));
   }
   if (anchor !== undefined) lines.push(...placeOf(anchor, ledger));
   return lines;
+}
+
+/** What a feed statement states of its period. */
+function feedOf(feed: FeedFacts, { occurred }: Pick<EventFacts, "occurred">): string[] {
+  const { system, entry, process, place, messages, repeated, lastMessage, numbers } = feed;
+  const ranges = (numbers?.taken ?? []).map(([first, last]) => (first === last ? `${first}` : `${first} to ${last}`));
+  const from = shown(occurred?.start.given ?? "");
+  const to = shown(occurred?.end?.given ?? "");
+  return [
+    `feed ${shown(system)} by ${shown(entry)}, as process ${shown(process)} states in its statement ${place + 1}:`,
+    `from ${from} until before ${to} it took ${messages === 0 ? "no message" : count(messages, "message")}` +
+      `${repeated === 0 ? "" : `, and ${repeated} again`}; the last one before the end: ${shown(lastMessage ?? "none")}`,
+    ...(ranges.length === 0 ? [] : [`numbers of the sender that it took: ${some(ranges)}`]),
+  ];
 }
 
 function placeOf(anchor: EventAnchor, { checkpoint, fabric }: LedgerFacts): string[] {

@@ -50,11 +50,28 @@ export interface EventFacts {
   readonly source: { readonly type: string };
   readonly activity: { readonly kind: string };
   readonly outcome: string;
-  readonly occurred: { readonly start: { readonly given: string } } | undefined;
+  readonly occurred:
+    | { readonly start: { readonly given: string }; readonly end: { readonly given: string } | undefined }
+    | undefined;
   readonly recorded: { readonly given: string };
   readonly received: { readonly given: string };
+  /** Only of a feed statement. */
+  readonly feed: FeedFacts | undefined;
   readonly agents: readonly { readonly id: string }[];
   readonly records: readonly { readonly id: string; readonly role: string }[];
+}
+
+/** What one ingest process states of one feed and the event's period. */
+export interface FeedFacts {
+  readonly entry: string;
+  readonly system: string;
+  readonly process: string;
+  readonly place: number;
+  readonly messages: number;
+  readonly repeated: number;
+  readonly lastMessage: string | undefined;
+  /** Ranges of the sender's numbers that were taken, first and last of each. */
+  readonly numbers: { readonly taken: readonly (readonly number[])[] } | undefined;
 }
 
 /** Where the ledger holds the event: leaf `index`, from 0, of `count`, in a batch that `block` anchors. */
