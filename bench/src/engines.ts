@@ -49,7 +49,9 @@ export class AccessesBench {
     for (let i = 0; i < WARM_UP + SAMPLES; i++) {
       const id = `${INSTITUTION}/${recordOf((i * 7_919_993) % stored)}`;
       const start = performance.now();
-      const answer = await connection.send(requestBytes("GET", `/v1/records/${encodeURIComponent(id)}/accesses`, headers));
+      const answer = await connection.send(
+        requestBytes("GET", `/v1/records/${encodeURIComponent(id)}/accesses`, headers),
+      );
       if (i >= WARM_UP) times_ms.push(performance.now() - start);
       if (answer.status !== 200 || !answer.body.includes('"events":[{')) {
         throw new Error(`GET accesses: ${answer.status} ${answer.body.toString("utf8", 0, 500)}`);

@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { realEngines } from "@medtrace/e2e/testing/engines";
 import { start, temporaryFolder, token } from "@medtrace/e2e/testing/medtrace";
+import { AccessesBench, engineLimits } from "./engines.ts";
 import { fabricOfEnvironment, latencyFigures, ledgerFigures, ON_FABRIC } from "./fabric.ts";
 import { type Figure, isMet, tableText } from "./figures.ts";
 import { mllpFigures } from "./hl7-load.ts";
@@ -10,13 +11,16 @@ import { type Limits, measureLimits } from "./limits.ts";
 import { mappingFigures } from "./mapping.ts";
 import { EMBEDDED, ON_ENGINES, ServiceBench } from "./service.ts";
 
-const PARTS = ["limits", "mapping", "ndjson", "posts", "evidence", "verify", "mllp"] as const;
+const PARTS = ["limits", "mapping", "ndjson", "posts", "evidence", "verify", "accesses", "mllp"] as const;
 type Part = (typeof PARTS)[number];
 const RUN_MS_MAX = 900_000;
-const USAGE = `Usage: npm run bench -- [--engines | --fabric] [--events 200000] [--seconds 10] [--only PART]... [--json]
+/** Accesses are asked for among so many events, and again among as many as --stored says. */
+const STORED_FIRST = 100_000;
+const USAGE = `Usage: npm run bench -- [--engines | --fabric] [--events 200000] [--stored 1000000] [--seconds 10] [--only PART]... [--json]
   --engines  three processes on the engines that the environment names (source infra/native/engines.env)
   --fabric   the same on a Fabric network (source infra/fabric/fabric.env too), and the network by itself
   --events   events sent by NDJSON
+  --stored   events that "accesses" stores, which is left out without it: 1000000 take minutes
   --seconds  how long single POSTs and MLLP messages go on
   --only     ${PARTS.join(", ")}; may be repeated
   --json     figures as JSON
@@ -24,6 +28,8 @@ const USAGE = `Usage: npm run bench -- [--engines | --fabric] [--events 200000] 
 
 interface Options {
   readonly events: number;
+  /** 0: accesses are not asked for. */
+  readonly stored: number;
   readonly seconds: number;
   readonly parts: ReadonlySet<Part>;
   readonly json: boolean;
@@ -38,6 +44,7 @@ function readOptions(args: readonly string[]): Options {
     args: [...args],
     options: {
       events: { type: "string", default: "200000" },
+      stored: { type: "string" },
       seconds: { type: "string", default: "10" },
       only: { type: "string", multiple: true, default: [...PARTS] },
       json: { type: "boolean", default: false },
@@ -53,6 +60,7 @@ function readOptions(args: readonly string[]): Options {
   const fabric = values.fabric ? fabricOfEnvironment() : undefined;
   return {
     events: wholeNumber("--events", values.events, 10_000_000),
+    stored: values.stored === undefined ? 0 : wholeNumber("--stored", values.stored, 100_000_000),
     seconds: wholeNumber("--seconds", values.seconds, 300),
     parts: new Set(parts),
     json: values.json,
@@ -74,7 +82,7 @@ function wholeNumber(name: string, text: string, max: number): number {
 }
 
 async function run(options: Options, owned: AsyncDisposableStack): Promise<Figure[]> {
-  const { events, seconds, parts, engines, fabric } = options;
+  const { events, stored, seconds, parts, engines, fabric } = options;
   const folder = owned.use(await temporaryFolder());
   progress("limits of this machine");
   const limits = await measureLimits(folder.path, Math.min(seconds, 4));
@@ -102,17 +110,31 @@ async function run(options: Options, owned: AsyncDisposableStack): Promise<Figur
     posts: () => bench.posts(seconds),
     evidence: () => bench.evidence(),
     verify: () => bench.verify(),
+    accesses: () => accessesFigures(bench, new AccessesBench(started, bearer), stored),
     // Last: its events are none of those that the others count.
     mllp: () => mllpFigures(started.places.mllp, seconds),
   };
-  for (const part of ["ndjson", "posts", "evidence", "verify", "mllp"] as const) {
-    if (!parts.has(part)) continue;
+  for (const part of ["ndjson", "posts", "evidence", "verify", "accesses", "mllp"] as const) {
+    if (!parts.has(part) || (part === "accesses" && stored === 0)) continue;
     progress(part);
     figures.push(...(await runs[part]()));
+  }
+  if (engines !== undefined && bench.sent > 0) {
+    progress("limits of the engines");
+    figures.push(...(await engineLimits(engines, bench.sent)));
   }
   if (fabric !== undefined) {
     progress("events at an even pace");
     figures.push(...(await latencyFigures({ started, bearer, sent: bench.sent, seconds })));
+  }
+  return figures;
+}
+
+async function accessesFigures(bench: ServiceBench, accesses: AccessesBench, stored: number): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const events of new Set([Math.min(STORED_FIRST, stored), stored])) {
+    await bench.grow(events);
+    figures.push(...(await accesses.measure(bench.sent)));
   }
   return figures;
 }
@@ -132,9 +154,10 @@ function progress(text: string): void {
 }
 
 /** Rejects when the run takes too long or is interrupted, so that what was started is ended in either case. */
-function interruption(): Promise<never> {
+function interruption({ stored }: Options): Promise<never> {
+  const run_ms_max = RUN_MS_MAX + 2 * stored;
   return new Promise((_, reject) => {
-    setTimeout(() => reject(new Error(`not done in ${RUN_MS_MAX / 1_000} s`)), RUN_MS_MAX).unref();
+    setTimeout(() => reject(new Error(`not done in ${run_ms_max / 1_000} s`)), run_ms_max).unref();
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => reject(new Error(signal)));
   });
 }
@@ -142,7 +165,7 @@ function interruption(): Promise<never> {
 async function main(): Promise<void> {
   const chosen = readOptions(process.argv.slice(2));
   await using owned = new AsyncDisposableStack();
-  const figures = await Promise.race([run(chosen, owned), interruption()]);
+  const figures = await Promise.race([run(chosen, owned), interruption(chosen)]);
   if (chosen.json) {
     const machine = { cores: availableParallelism(), node: process.version };
     const measured = figures.map((figure) => ({ ...figure, met: isMet(figure) }));

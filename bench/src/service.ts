@@ -8,7 +8,7 @@ import { type Answer, Connection, closedLoop, requestBytes } from "./client.ts";
 import { type Figure, quantile } from "./figures.ts";
 import { CONNECTIONS, type Limits } from "./limits.ts";
 import { auditEvent } from "./load.ts";
-import { MemoryMeter, processesOf } from "./memory.ts";
+import { ProcessMeter, processesOf, type Usage } from "./memory.ts";
 
 const LINES_A_REQUEST = 1_000;
 const REQUESTS_IN_FLIGHT = 4;
@@ -67,15 +67,13 @@ export class ServiceBench {
 
   /** Figures of `events` sent by NDJSON: rates until acknowledged and until projected, and memory meanwhile. */
   async ndjson(events: number): Promise<Figure[]> {
-    using memory = new MemoryMeter(processesOf(this.#started.pid), () => this.#acknowledged);
+    using meter = new ProcessMeter(processesOf(this.#started.pid), () => this.#acknowledged);
     const start = performance.now();
     await this.#publish(events);
     const acknowledged_s = (performance.now() - start) / 1_000;
     await this.#settle();
     const projected_s = (performance.now() - start) / 1_000;
     const target = { kind: "at least", value: this.#targets.ndjson } as const;
-    const max_mb = memory.max_mb();
-    const growth_mb = memory.growth_mb();
     return [
       {
         name: "NDJSON, acknowledged",
@@ -91,27 +89,34 @@ export class ServiceBench {
         target,
         limit: { name: "SQLite rows/s at 1,000 a commit", value: this.#limits.rows },
       },
-      ...(max_mb === undefined
-        ? []
-        : [
-            {
-              name: "memory, highest",
-              value: max_mb,
-              unit: "MB",
-              target: { kind: "at most", value: this.#targets.memory_mb } as const,
-            },
-          ]),
+      ...meter.usage().flatMap((usage) => this.#usageFigures(usage, events)),
+    ];
+  }
+
+  #usageFigures({ name, max_mb, growth_mb, processor_us }: Usage, events: number): Figure[] {
+    const most = { kind: "at most", value: this.#targets.memory_mb } as const;
+    const flat = { kind: "at most", value: GROWTH_MB_MAX } as const;
+    return [
+      { name: `${name}: processor time`, value: processor_us / events, unit: "us/event" },
+      { name: `${name}: memory, highest`, value: max_mb, unit: "MB", target: most },
       ...(growth_mb === undefined
         ? []
         : [
             {
-              name: "memory, growth over the later half",
+              name: `${name}: memory, growth over the later half`,
               value: growth_mb,
               unit: "MB per 100,000 events",
-              target: { kind: "at most", value: GROWTH_MB_MAX } as const,
+              target: flat,
             },
           ]),
     ];
+  }
+
+  /** Sends events until so many were sent since the start, and waits until they are projected. */
+  async grow(events: number): Promise<void> {
+    if (events <= this.#sent) return;
+    await this.#publish(events - this.#sent);
+    await this.#settle();
   }
 
   /** Figure of single POSTs over 64 keep-alive connections. */
