@@ -5,18 +5,26 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
 import { goldenEvidence, type TestEvidence } from "./testing/ledger.ts";
+import type { FabricEvidence } from "./testing/network.ts";
 
 const DOCS = new URL("../../../docs/evidence.md", import.meta.url);
 
-/** Runs the code of docs/evidence.md, block after block; throws where one fails. */
-function byHand(evidence: string, event: number): string {
+const FABRIC = fileURLToPath(new URL("golden/fabric/", import.meta.url));
+
+/** Runs the code of a section of docs/evidence.md, block after block; throws where one fails. */
+function byHand(evidence: string, event: number, section = "Verify it by hand"): string {
   const folder = mkdtempSync(join(tmpdir(), "medtrace-by-hand-"));
   try {
     writeFileSync(join(folder, "evidence.json"), evidence);
-    const env = { ...process.env, FILE: "evidence.json", N: String(event) };
-    const blocks = [...readFileSync(DOCS, "utf8").matchAll(/^```(python|sh)\n(.*?)^```$/gms)];
-    assert.equal(blocks.length, 4);
+    const env = { ...process.env, FILE: "evidence.json", N: String(event), CAS: join(FABRIC, "cas") };
+    const text =
+      readFileSync(DOCS, "utf8")
+        .split(/^## /m)
+        .find((part) => part.startsWith(`${section}\n`)) ?? "";
+    const blocks = [...text.matchAll(/^```(python|sh)\n(.*?)^```$/gms)];
+    assert.ok(blocks.length >= 3);
     return blocks
       .map(([, language, code]) =>
         execFileSync(language === "python" ? "python3" : "sh", ["-"], {
@@ -74,6 +82,47 @@ describe("verifying by hand, as docs/evidence.md tells", () => {
       const changed = text.replace(from, to);
       assert.notEqual(changed, text, name);
       assert.throws(() => byHand(changed, 0), name);
+    }
+  });
+});
+
+describe("verifying Fabric's evidence by hand, as docs/evidence.md tells", () => {
+  const section = "Verify Fabric's by hand";
+  const text = readFileSync(join(FABRIC, "evidence.json"), "utf8");
+
+  it("proves every event of the golden evidence", (context) => {
+    if (!canRun(context)) return;
+    for (const [event, place] of ["3 of 7 in log-0", "12 of 12 in log-0", "1 of 1 in log-1"].entries()) {
+      const said = byHand(text, event, section);
+      assert.equal(said.match(/Verified OK/g)?.length, 4, said);
+      assert.ok(said.endsWith(`proven: event ${place}\n`), said);
+    }
+  });
+
+  it("fails for a changed event, path, root, transaction and read", (context) => {
+    if (!canRun(context)) return;
+    const file = JSON.parse(text) as FabricEvidence;
+    const [{ path, event } = { path: [], event: "" }] = file.events;
+    const { transaction = "", read = "" } = file.ledger.anchors[0] ?? {};
+    const bytes = (base64: string, at: number): string => {
+      const changed = Buffer.from(base64, "base64");
+      changed[at] = (changed[at] ?? 0) ^ 1;
+      return changed.toString("base64");
+    };
+    const sizes = [transaction, read].map((one) => Buffer.from(one, "base64").length);
+    const changes: [string, string, string][] = [
+      ["event", JSON.stringify(event), JSON.stringify(event.replace("hospital-a", "hospital-b"))],
+      ["path", path[0] ?? "", (path[0] ?? "").replace(/^./, (digit) => (digit === "0" ? "1" : "0"))],
+      ["root", file.batches[0]?.batch.root ?? "", "0".repeat(64)],
+      ["a signature of the transaction", transaction, bytes(transaction, (sizes[0] ?? 0) - 90)],
+      ["a signature of the read", read, bytes(read, (sizes[1] ?? 0) - 20)],
+      ["the creator's second copy", read, bytes(read, 1_500)],
+      ["what was read", read, bytes(read, 2_200)],
+    ];
+    for (const [name, from, to] of changes) {
+      const changed = text.replace(from, to);
+      assert.notEqual(changed, text, name);
+      assert.throws(() => byHand(changed, 0, section), name);
     }
   });
 });
