@@ -22,6 +22,7 @@ import type { ProjectorStatus } from "./projector/status.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { evidenceRoutes } from "./routes/evidence.ts";
 import { feedRoutes } from "./routes/feed.ts";
+import { feedsRoutes } from "./routes/feeds.ts";
 import { homeRoutes } from "./routes/home.ts";
 import { ledgerRoutes } from "./routes/ledger.ts";
 import { lineageRoutes } from "./routes/lineage.ts";
@@ -100,6 +101,7 @@ export async function startQuery(parts: QueryParts): Promise<RunningQuery> {
   lineageRoutes(server, ctx);
   ledgerRoutes(server, ctx);
   feedRoutes(server, ctx);
+  feedsRoutes(server, ctx);
   homeRoutes(server);
   await fhirRoutes(server, ctx);
   // Followers would keep the server from closing.

@@ -73,7 +73,12 @@ export async function findPage(
       after = { at: stored.at, seq: stored.seq };
       const event = await ctx.verifier.check(stored, belongs);
       if (event.state !== "verified") integrityFailures += 1;
-      else if (sees(reader, event.facts) && clearTests.every(({ holds }) => holds(event.event))) {
+      // A feed statement is no use of anybody's data.
+      else if (
+        event.event.feed === undefined &&
+        sees(reader, event.facts) &&
+        clearTests.every(({ holds }) => holds(event.event))
+      ) {
         const sealed = await opened(ctx, reader, event.event);
         if (sealedTests.every(({ holds }) => holds(event.event, sealed))) found.push({ event, sealed });
       }
