@@ -13,11 +13,11 @@ export interface QualifiedName {
 export const MEDTRACE_NAMESPACE = "urn:medtrace:prov:";
 const LOCAL_NAMESPACE = "urn:medtrace:local:";
 
-/** Prefixes that every document has, beside PROV's own `prov` and `xsd`. */
+/** Prefixes that every document has, beside PROV's own `prov` and `xsd`; none is a word of PROV-N, as parsers trip over that. */
 const FIXED_NAMESPACES: readonly (readonly [string, string])[] = [
   ["mt", MEDTRACE_NAMESPACE],
   ["batch", "urn:medtrace:batch:"],
-  ["bundle", "urn:medtrace:bundle:"],
+  ["account", "urn:medtrace:account:"],
   ["event", "urn:medtrace:event:"],
   ["local", LOCAL_NAMESPACE],
   ["state", "urn:medtrace:state:"],
@@ -81,7 +81,7 @@ export function stateName(event: string, record: string): QualifiedName {
 
 /** The bundle of what an institution attests of some events; `digest` tells which. */
 export function bundleName(institution: string, digest: string): QualifiedName {
-  return { prefix: "bundle", local: `${localPart(institution)}/${digest}` };
+  return { prefix: "account", local: `${localPart(institution)}/${digest}` };
 }
 
 /** A batch that the ledger anchored, by its id. */

@@ -1,0 +1,129 @@
+/** Uniqueness constraints (PROV-CONSTRAINTS section 6.1): what must be one is merged, until nothing changes. */
+import type { RelationKind } from "../document.ts";
+import type { ActivityFact, Instance, RelationFact } from "./instance.ts";
+import { constantOf, resolved, type Term, unify } from "./terms.ts";
+import type { Report } from "./violations.ts";
+
+/** Relations of which there is one for each pair of these arguments, and the constraint that says so. */
+const UNIQUE: Partial<Record<RelationKind, { readonly by: readonly [number, number]; readonly constraint: string }>> = {
+  wasGeneratedBy: { by: [0, 1], constraint: "unique-generation" },
+  wasInvalidatedBy: { by: [0, 1], constraint: "unique-invalidation" },
+  wasStartedBy: { by: [0, 2], constraint: "unique-wasStartedBy" },
+  wasEndedBy: { by: [0, 2], constraint: "unique-wasEndedBy" },
+};
+
+/** Merging is done again while it changes something; each round makes at least one variable known. */
+export function mergeAll({ activities, relations }: Instance, report: Report): void {
+  let again = true;
+  const changed = (): void => {
+    again = true;
+  };
+  const failed = new Set<unknown>();
+  const hold = (
+    constraint: string,
+    subject: unknown,
+    fine: boolean,
+    ...names: readonly (string | undefined)[]
+  ): void => {
+    if (fine || failed.has(subject)) return;
+    failed.add(subject);
+    report(constraint, names);
+  };
+  while (again) {
+    again = false;
+    mergeActivities(activities, relations, changed, hold);
+    mergeByKey(relations, changed, hold);
+    mergeUnique(relations, changed, hold);
+  }
+}
+
+type Hold = (constraint: string, subject: unknown, fine: boolean, ...names: readonly (string | undefined)[]) => void;
+
+/** Constraint 22 for activities, and 28 and 29: an activity has one start time and one end time. */
+function mergeActivities(
+  activities: readonly ActivityFact[],
+  relations: readonly RelationFact[],
+  changed: () => void,
+  hold: Hold,
+): void {
+  const first = new Map<string, ActivityFact>();
+  for (const activity of activities) {
+    const known = first.get(activity.id) ?? activity;
+    first.set(activity.id, known);
+    hold("key-object", activity, unify(known.start, activity.start, changed), activity.id);
+    hold("key-object", activity, unify(known.end, activity.end, changed), activity.id);
+  }
+  for (const relation of relations) {
+    const { kind, arguments: args } = relation;
+    if (kind !== "wasStartedBy" && kind !== "wasEndedBy") continue;
+    const activity = first.get(constantOf(args[0]) ?? "");
+    const [time] = args.slice(3);
+    if (activity === undefined || time === undefined) continue;
+    const [constraint, own] =
+      kind === "wasStartedBy"
+        ? (["unique-startTime", activity.start] as const)
+        : (["unique-endTime", activity.end] as const);
+    hold(constraint, relation, unify(own, time, changed), activity.id);
+  }
+}
+
+/** Constraint 23: statements of one kind and identifier are one statement. */
+function mergeByKey(relations: readonly RelationFact[], changed: () => void, hold: Hold): void {
+  const first = new Map<string, RelationFact>();
+  for (const relation of relations) {
+    const id = constantOf(relation.id);
+    if (id === undefined) continue;
+    const key = `${relation.kind} ${id}`;
+    const known = first.get(key) ?? relation;
+    first.set(key, known);
+    if (known !== relation) hold("key-properties", relation, mergeInto(known, relation, changed), id);
+  }
+}
+
+/** Constraints 24 to 27. */
+function mergeUnique(relations: readonly RelationFact[], changed: () => void, hold: Hold): void {
+  const first = new Map<Term, Map<Term, RelationFact>>();
+  for (const relation of relations) {
+    const unique = UNIQUE[relation.kind];
+    if (unique === undefined) continue;
+    const [one, other] = unique.by.map((place) => relation.arguments[place]);
+    if (one === undefined || other === undefined) continue;
+    const known = firstOf(first, relation, one, other);
+    if (known === relation) continue;
+    hold(unique.constraint, relation, mergeInto(known, relation, changed), constantOf(one), constantOf(other));
+  }
+}
+
+const canonicalTerms = new WeakMap<Map<Term, Map<Term, RelationFact>>, Map<string, Term>>();
+
+/** The first of the relations of one kind between these two; constants of one value are one key. */
+function firstOf(
+  table: Map<Term, Map<Term, RelationFact>>,
+  relation: RelationFact,
+  one: Term,
+  other: Term,
+): RelationFact {
+  const constants = canonicalTerms.get(table) ?? new Map<string, Term>();
+  canonicalTerms.set(table, constants);
+  const keyOf = (term: Term, more: string): Term => {
+    const root = resolved(term);
+    if (root.value === undefined) return root;
+    const text = `${more} ${root.value}`;
+    const known = constants.get(text) ?? root;
+    constants.set(text, known);
+    return known;
+  };
+  const row = table.get(keyOf(one, relation.kind)) ?? new Map<Term, RelationFact>();
+  table.set(keyOf(one, relation.kind), row);
+  const known = row.get(keyOf(other, "")) ?? relation;
+  row.set(keyOf(other, ""), known);
+  return known;
+}
+
+function mergeInto(known: RelationFact, relation: RelationFact, changed: () => void): boolean {
+  const merged = known.arguments.map((term, place) => {
+    const other = relation.arguments[place];
+    return term === undefined || other === undefined ? term === other : unify(term, other, changed);
+  });
+  return unify(known.id, relation.id, changed) && merged.every(Boolean);
+}
