@@ -17,6 +17,10 @@ const B = "HospitalBMSP";
 const verify = (file: FabricEvidence, ...trust: string[]): Promise<Verdict> =>
   verifyEvidence(JSON.stringify(file), { trust: trust.length === 0 ? [network.trust()] : trust });
 
+const set = (change: Partial<Call>) => (call: Call) => {
+  Object.assign(call, change);
+};
+
 async function said(outcome: Outcome, reason: RegExp, file: FabricEvidence, ...trust: string[]): Promise<void> {
   const verdict = await verify(file, ...trust);
   assert.equal(verdict.verdict, outcome, verdict.reasons.join("\n"));
@@ -75,19 +79,29 @@ describe("evidence whose peers, transaction and read agree", () => {
     await said("cannot-tell", /--trust, HospitalBMSP: the CA that issued between is not/, file, JSON.stringify(given));
   });
 
-  it("counts the organisations that were on the channel then", async () => {
-    const file = network.evidence();
+  describe("on a channel that others joined later", () => {
     const joined = new TestNetwork(["CMSP", "DMSP", "EMSP"]);
     const later = JSON.parse(joined.trust()) as { organisations: Record<string, object> };
-    await said("refuted", /2 of 6 organisations endorsed it/, file, network.trust(), JSON.stringify(later));
     for (const one of Object.values(later.organisations)) Object.assign(one, { since: "2027-01-01T00:00:00Z" });
-    assert.equal((await verify(file, network.trust(), JSON.stringify(later))).verdict, "proven");
+    const trust = [network.trust(), JSON.stringify(later)];
+    const reading = (seconds: number, ...endorsers: Identity[]) =>
+      network.evidence({ read: set({ seconds, endorsers: [...endorsers, network.peer("HospitalAMSP")] }) });
+
+    it("is proven where most organisations of its time endorsed the transaction, and most of all the read", async () => {
+      const all = [joined.peer("CMSP"), joined.peer("DMSP"), network.peer(B)];
+      assert.equal((await verify(reading(1_800_000_000, ...all), ...trust)).verdict, "proven");
+      assert.equal((await verify(reading(1_790_000_000, ...all), ...trust)).verdict, "proven");
+      const file = reading(1_800_000_000, ...all);
+      await said("refuted", /transaction: 2 of 6 organisations endorsed/, file, network.trust(), joined.trust());
+    });
+
+    it("cannot be told where the read bears an earlier time, which anyone may write", async () => {
+      await said("cannot-tell", /others joined after the time that it bears/, network.evidence(), ...trust);
+      await said("refuted", /read: 2 of 6 organisations endorsed/, reading(1_800_000_000, network.peer(B)), ...trust);
+      await said("refuted", /read: 1 of 3 organisations endorsed|read: 1 of 6/, reading(1_790_000_000), ...trust);
+    });
   });
 });
-
-const set = (change: Partial<Call>) => (call: Call) => {
-  Object.assign(call, change);
-};
 
 describe("a transaction that did not write the batch", () => {
   const cases: readonly [string, RegExp, (call: Call) => void][] = [

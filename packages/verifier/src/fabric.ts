@@ -14,6 +14,7 @@ import { Trail, worst } from "./trail.ts";
 import { type EventAnchor, Fault } from "./verdict.ts";
 
 const OK = 200;
+type Kind = "transaction" | "read";
 
 interface Context {
   /** Undefined where the reader gave none that can be used: then nothing is proven, but much may be refuted. */
@@ -68,13 +69,13 @@ async function checkBatch(
   context: Context,
 ): Promise<BatchState["anchor"]> {
   const [at, batchAt] = [`ledger.anchors[${index}]`, `batches[${index}]`];
-  const transaction = await checkEndorsed(trail, anchor.transaction, `${at}.transaction`, context);
+  const transaction = await checkEndorsed(trail, anchor.transaction, "transaction", at, context);
   if (transaction !== undefined) {
     await checkOwner(trail, transaction, anchored, `${at}.transaction`, context);
     const wrote = "it writes this very batch under the owner's key";
     await trail.check("write", batchAt, wrote, () => refuseOtherWrite(transaction, anchored, batchAt));
   }
-  const read = await checkEndorsed(trail, anchor.read, `${at}.read`, context);
+  const read = await checkEndorsed(trail, anchor.read, "read", at, context);
   if (transaction === undefined || read === undefined) return { block: 0 };
   const says = "the organisations' peers hold the batch as the transaction wrote it";
   const block = await trail.check("committed", `${at}.read`, says, () =>
@@ -84,7 +85,14 @@ async function checkBatch(
 }
 
 /** The envelope is whole, of the ledger's channel and chaincode, and a majority of the organisations endorsed it. */
-async function checkEndorsed(trail: Trail, base64: string, at: string, context: Context): Promise<Word | undefined> {
+async function checkEndorsed(
+  trail: Trail,
+  base64: string,
+  kind: Kind,
+  anchorAt: string,
+  context: Context,
+): Promise<Word | undefined> {
+  const at = `${anchorAt}.${kind}`;
   const says = "an envelope whose endorsed answer is to this very channel, creator and arguments";
   const endorsed = await trail.check("envelope", at, says, () => readEnvelope(base64, at));
   if (endorsed === undefined) return undefined;
@@ -113,12 +121,32 @@ async function checkEndorsed(trail: Trail, base64: string, at: string, context: 
   }
   trail.join(own);
   await trail.check("majority", at, "most of the trusted organisations endorsed it", () => {
-    const total = organisations.countAt(endorsed.time, by);
-    if (2 * by.size > total) return;
-    const says = `${by.size} of ${total} organisations endorsed it, which is no majority`;
-    throw new Fault(at, says, own.outcome === "cannot-tell" ? "cannot-tell" : "refuted");
+    refuseMinority(kind, endorsed.time, by, organisations, own.outcome === "cannot-tell", at);
   });
   return { ...endorsed, by: [...by].sort() };
+}
+
+/**
+ * Throws Fault unless most organisations endorsed: for the transaction those that were on the channel by then, for the
+ * read all. The times are the senders' own, and one that is set back finds a smaller channel, where fewer are a majority.
+ */
+function refuseMinority(
+  kind: Kind,
+  time: number,
+  by: ReadonlySet<string>,
+  organisations: Organisations,
+  isOpen: boolean,
+  at: string,
+): void {
+  const [all, then] = [organisations.names.length, organisations.countAt(time, by)];
+  const total = kind === "read" ? all : then;
+  if (2 * by.size > total) return;
+  if (kind === "read" && 2 * by.size > then) {
+    const says = `${by.size} of ${all} organisations endorsed it; others joined after the time that it bears, for which nobody vouches`;
+    throw new Fault(at, `${says}: get the evidence anew, or give the CAs of those alone who were there`, "cannot-tell");
+  }
+  const says = `${by.size} of ${total} organisations endorsed it, which is no majority`;
+  throw new Fault(at, says, isOpen ? "cannot-tell" : "refuted");
 }
 
 /** Who the identity is, whose signature must hold; throws Fault. */
