@@ -2,6 +2,7 @@
 import { isAscii, isUtf8 } from "node:buffer";
 import { MedtraceError } from "@medtrace/shared/errors";
 import type { Hl7Flag } from "./flags.ts";
+import { decodeIso2022 } from "./iso2022.ts";
 
 export interface Charset {
   /** Text of bytes; what the set does not define becomes U+FFFD. */
@@ -75,6 +76,7 @@ function open(names: readonly string[]): Charset {
   if (labels.has("iso-2022-jp")) labels.delete("shift_jis");
   const [label] = labels;
   if (labels.size !== 1 || label === undefined) throw unsupported();
+  if (label === "iso-2022-jp") return { form: "other", decode: decodeIso2022 };
   if (label === "ascii") return { form: "ascii", decode: (bytes) => Buffer.from(bytes).toString("latin1") };
   try {
     const decoder = new TextDecoder(label, { ignoreBOM: true });

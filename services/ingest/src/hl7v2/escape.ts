@@ -1,15 +1,21 @@
 /** Escape sequences inside HL7 v2 values (HL7 v2.9 section 2.7). */
 import type { Delimiters } from "./delimiters.ts";
 
+import { decodeRun, designated, type Iso2022Set } from "./iso2022.ts";
+
 const LINES_MAX = 20;
 const HEX = /^X((?:[0-9A-Fa-f]{2})+)$/;
-/** Local sequences and character set switches, whose meaning only their systems know. */
+/** Local sequences, whose meaning only their systems know, and switches to character sets that are not known here. */
 const KEPT = /^[ZCM][0-9A-Za-z]*$/;
+/** A switch to another character set (section 2.7.5): the rest of ISO 2022's escape sequence, in hex. */
+const SWITCH = /^[CM]((?:[0-9A-Fa-f]{2}){2,3})$/;
+const ASCII = /^[\0-\x7f]*$/;
 const FORMATTING = /^\.(br|ce|sp|sk|fi|nf|in|ti)\s?([+-]?\d{0,9})$/;
 
 /**
  * The value with its escape sequences resolved: delimiters, hexadecimal bytes, formatting commands (line breaks become
- * line ends, the rest go). Sequences that are unknown here (`\Z…\`, `\C…\`, `\M…\`) stay as they came.
+ * line ends, the rest go), switches to JIS sets (`\M2442\`) and back. Local sequences (`\Z…\`) stay as they came, and so
+ * do switches to other sets.
  *
  * @param decode text of the bytes of `\X…\`, in the message's character set.
  */
@@ -18,10 +24,22 @@ export function unescapeValue(value: string, delimiters: Delimiters, decode: (by
   let start = value.indexOf(mark);
   if (start < 0) return value;
   let out = value.slice(0, start);
+  /** The set switched to, and where in `out` its text begins. */
+  let set: Iso2022Set = "roman";
+  let from = 0;
   while (start >= 0) {
     const end = value.indexOf(mark, start + 1);
-    if (end < 0) return out + value.slice(start);
-    const resolved = resolve(value.slice(start + 1, end), delimiters, decode);
+    if (end < 0) {
+      out += value.slice(start);
+      break;
+    }
+    const switched = designated(SWITCH.exec(value.slice(start + 1, Math.min(end, start + 8)))?.[1] ?? "");
+    if (switched !== undefined) {
+      out = inSet(out, from, set);
+      set = switched;
+      from = out.length;
+    }
+    const resolved = switched !== undefined ? "" : resolve(value.slice(start + 1, end), delimiters, decode);
     if (resolved === undefined && !KEPT.test(value.slice(start + 1, Math.min(end, start + 40)))) {
       // A stray mark: what looks like its end may open the next sequence.
       out += value.slice(start, end);
@@ -32,7 +50,13 @@ export function unescapeValue(value: string, delimiters: Delimiters, decode: (by
     out += (resolved ?? value.slice(start, end + 1)) + value.slice(end + 1, next < 0 ? undefined : next);
     start = next;
   }
-  return out;
+  return inSet(out, from, set);
+}
+
+/** The text from `from` on as characters of a set whose bytes came as ASCII; as it is where they did not. */
+function inSet(text: string, from: number, set: Iso2022Set): string {
+  const run = set === "roman" ? "" : text.slice(from);
+  return run === "" || !ASCII.test(run) ? text : text.slice(0, from) + decodeRun(Buffer.from(run, "latin1"), set);
 }
 
 function resolve(sequence: string, delimiters: Delimiters, decode: (bytes: Uint8Array) => string): string | undefined {

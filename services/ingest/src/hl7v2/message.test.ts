@@ -87,10 +87,20 @@ test("escape sequences are resolved, and unknown ones kept as they are", () => {
   assert.equal(value("one\\.br\\two\\.sp2\\three\\.in+4\\four"), "one\ntwo\n\nthreefour");
   assert.equal(value("\\H\\loud\\N\\"), "loud");
   assert.equal(value("\\XC3A9\\t\\X41\\"), "étA");
-  assert.equal(value("\\Z99\\ \\F\\ \\C2842\\"), "\\Z99\\ | \\C2842\\");
+  assert.equal(value("\\Z99\\ \\F\\ \\C2D41\\"), "\\Z99\\ | \\C2D41\\");
   assert.equal(value("C:\\temp \\F\\ end\\"), "C:\\temp | end\\");
   assert.equal(value("\\X4\\"), "\\X4\\");
   assert.equal(value("a\\.sp999999999\\x").length, 22);
+});
+
+test("escape sequences switch to JIS sets and back inside a value", () => {
+  const value = (text: string): string => field(segment(er7(msh("ORU^R01"), `NTE|1||${text}`), "NTE"), 3);
+  assert.equal(value("a \\M2442\\%d%$\\C2842\\ b"), "a ヤイ b");
+  assert.equal(value("\\M2442\\%d%$"), "ヤイ");
+  // Bytes that are delimiters are escaped by their sender: 0x5C is \\E\\, 0x7C \\F\\.
+  assert.equal(value("\\M2442\\I\\E\\\\C284A\\ \\C2849\\12\\C2842\\"), "府 ｱｲ");
+  assert.equal(value("\\M242844\\*!\\C2842\\"), "Á");
+  assert.equal(value("\\M2442\\é\\C2842\\"), "é");
 });
 
 test("versions 2.1 to 2.9 are taken, any other is refused at MSH-12", () => {
@@ -123,6 +133,12 @@ test("the text is decoded by MSH-18 before it is split", () => {
     ["GB 18030-2000", "9f5c9e5e", new TextDecoder("gb18030").decode(Buffer.from("9f5c9e5e", "hex"))],
     ["ISO IR14", "b1b2", "ｱｲ"],
     ["~ISO IR87", "1b2442256425241b2842", "ヤイ"],
+    ["~ISO IR87~ISO IR159", "1b2442256425241b2428442a211b2842", "ヤイÁ"],
+    [
+      "ISO IR14~ISO IR87",
+      "b1b21b24425c5e7c5e1b284a",
+      `ｱｲ${new TextDecoder("euc-jp").decode(Buffer.from("dcdefcde", "hex"))}`,
+    ],
     ["BIG-5", "a455", new TextDecoder("big5").decode(Buffer.from("a455", "hex"))],
   ];
   for (const [charset, hex, text] of cases) {
