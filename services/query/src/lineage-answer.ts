@@ -1,5 +1,8 @@
 /** Lineage as it is answered: records, edges with the events that prove them, and what these events say. */
-import type { ProvInput } from "@medtrace/shared/model/prov/from-events";
+import type { BatchRef } from "@medtrace/shared/model/batch";
+import { checkProv, type ProvVerdict } from "@medtrace/shared/model/prov/constraints/check";
+import type { ProvDocument } from "@medtrace/shared/model/prov/document";
+import { type ProvInput, provDocument } from "@medtrace/shared/model/prov/from-events";
 import type { TraceAgent } from "@medtrace/shared/model/trace-event";
 import type { Result } from "./answers.ts";
 import type { QueryContext } from "./context.ts";
@@ -22,13 +25,31 @@ const EDGES_PER_NODE_MAX = 5;
 /** Newest events of the start itself that are told beside those that prove edges. */
 const OWN_EVENTS_MAX = 100;
 
-/** Lineage of a record, and the same events for a PROV document. */
+/** An event of the lineage, with the batch that holds it. */
+export interface LineageInput extends ProvInput {
+  readonly ref: BatchRef;
+}
+
+export interface Lineage {
+  readonly result: Result;
+  readonly inputs: readonly LineageInput[];
+  /** The events as one account. */
+  readonly account: ProvDocument;
+  readonly verdict: ProvVerdict;
+  /** Bounds that cut it short. */
+  readonly truncated: readonly string[];
+}
+
+/**
+ * Lineage of a record, and the same events for a PROV document. `constraints` of the body tells what these events break of
+ * PROV-CONSTRAINTS, and where their times contradict their order; nothing is left out or moved for it.
+ */
 export async function lineageOf(
   ctx: QueryContext,
   record: string,
   direction: Direction | "both",
   request: LineageRequest,
-): Promise<{ readonly result: Result; readonly inputs: readonly ProvInput[] }> {
+): Promise<Lineage> {
   const source = verifiedEdges(ctx, { ...request, ...request.period });
   const directions: Direction[] = direction === "both" ? ["up", "down"] : [direction];
   const { nodes, edges, truncated } = await traverse(source, record, directions, boundsOf(ctx, request.depth));
@@ -38,6 +59,9 @@ export async function lineageOf(
   for (const [id, event] of source.events) if (proving.has(id)) events.set(id, event);
   const all = [...events.values()].sort((a, b) => (a.facts.at < b.facts.at ? -1 : Number(a.facts.at > b.facts.at)));
   const failed = new Set([...source.failed, ...own.failed]);
+  const inputs = all.map(({ event, facts, ref }) => ({ event, derivations: facts.derivations, ref }));
+  const account = provDocument(inputs);
+  const verdict = checkProv(account);
   return {
     result: {
       integrityFailures: failed.size,
@@ -52,9 +76,13 @@ export async function lineageOf(
         agents: agentsOf(all),
         moreActivities: own.more,
         failed: [...failed].sort().map((id) => ({ id, state: "integrity-failure" })),
+        constraints: verdict,
       },
     },
-    inputs: all.map(({ event, facts }) => ({ event, derivations: facts.derivations })),
+    inputs,
+    account,
+    verdict,
+    truncated,
   };
 }
 

@@ -103,6 +103,7 @@ test("the same lineage is given as PROV in four forms, by parameter or by Accept
   const document = JSON.parse(json.text);
   assert.deepEqual(
     Object.keys(document.entity)
+      .filter((id) => id.startsWith("local:"))
       .map((id) => id.replace("local:hospital-a/Document/", ""))
       .sort(),
     ["image", "letter", "report"],
@@ -126,4 +127,76 @@ test("the same lineage is given as PROV in four forms, by parameter or by Accept
   assert.deepEqual((await accept("text/turtle"))[1], "text/turtle; charset=utf-8");
   assert.deepEqual((await accept("text/html, */*;q=0.1"))[1], "application/json; charset=utf-8");
   assert.equal((await accept("image/png"))[0], 406);
+});
+
+test("a PROV document tells of itself what it answers and how far it goes", async () => {
+  await using stack = await startStack();
+  await stack.publish(...STORY);
+  const { text, headers } = await stack.get(lineage("report", "?format=prov-json&depth=1"), SUPERVISOR);
+  const entities = Object.values(JSON.parse(text).entity) as Record<string, unknown>[];
+  const answer = entities.find((entity) => entity["mt:about"] !== undefined);
+  assert.deepEqual(answer, {
+    "prov:type": { $: "mt:Answer", type: "prov:QUALIFIED_NAME" },
+    "mt:about": "hospital-a/Document/report",
+    "mt:height": { $: "1", type: "xsd:nonNegativeInteger" },
+    "mt:ledgerHeight": { $: "1", type: "xsd:nonNegativeInteger" },
+    "mt:truncated": "depth",
+  });
+  assert.deepEqual([headers.get("medtrace-truncated"), headers.get("medtrace-violations")], ["depth", "0"]);
+});
+
+test("what each institution attests is a bundle of its own, with the anchored batch that holds it", async () => {
+  await using stack = await startStack();
+  await stack.publish(...STORY);
+  const { text } = await stack.get(lineage("report", "?format=prov-json&bundles=institution"), SUPERVISOR);
+  const document = JSON.parse(text);
+  const bundles = Object.keys(document.bundle);
+  assert.deepEqual(bundles.map((name) => name.split("/")[0]).sort(), ["account:hospital-a", "account:hospital-b"]);
+  const attributed = Object.values(document.wasAttributedTo) as Record<string, string>[];
+  assert.deepEqual(attributed.map((one) => one["prov:agent"]).sort(), ["local:hospital-a", "local:hospital-b"]);
+  const [batch] = Object.entries(document.entity).filter(([name]) => name.startsWith("batch:"));
+  const described = batch?.[1] as Record<string, { $: string }>;
+  assert.match(String(described["mt:root"]), /^[0-9a-f]{64}$/);
+  assert.equal(described["mt:block"]?.$, "0");
+  const turtle = await stack.get(lineage("report", "?format=turtle&bundles=institution"), SUPERVISOR);
+  assert.equal(turtle.status, 406);
+  const trig = await stack.get(lineage("report", "?format=trig&bundles=institution"), SUPERVISOR);
+  assert.match(trig.text, /<urn:medtrace:account:hospital-b\/[0-9a-f]{64}> \{\n/);
+});
+
+test("source data that contradicts itself is served as it is, and the contradiction beside it", async () => {
+  await using stack = await startStack();
+  const [report, , letter] = STORY as [Sample, Sample, Sample];
+  await stack.publish({ ...report, when: "2026-03-02T08:00:00Z" }, { ...letter, when: "2026-03-01T08:00:00Z" });
+  const { body } = await stack.get(lineage("report"), SUPERVISOR);
+  assert.deepEqual(edgesOf(body), ["image>report", "report>letter"]);
+  assert.deepEqual([body.constraints.valid, body.constraints.violations], [true, []]);
+  const clocks: { constraint: string; names: string[] }[] = body.constraints.clocks;
+  assert.ok(clocks.every(({ constraint }) => constraint === "clock-order"));
+  assert.ok(clocks.some(({ names }) => names.includes("urn:medtrace:local:hospital-a/Document/report")));
+  const prov = await stack.get(lineage("report", "?format=prov-n"), SUPERVISOR);
+  assert.match(prov.text, /mt:violation="clock-order: the \w+ of 2026-03-02T08:00:00.000Z must not come after/);
+  assert.notEqual(prov.headers.get("medtrace-violations"), "0");
+});
+
+test("answers about a record link to its provenance, and a record is found by its IRI", async () => {
+  await using stack = await startStack();
+  await stack.publish(...STORY);
+  const iri = "urn:medtrace:local:hospital-a/Document/report";
+  const { headers } = await stack.get(lineage("report"));
+  const links = headers.get("link") ?? "";
+  assert.ok(
+    links.includes(
+      `</v1/records/${enc(iri)}/lineage>; rel="http://www.w3.org/ns/prov#has_provenance"; anchor="${iri}"`,
+    ),
+  );
+  assert.ok(links.includes(`<${iri}>; rel="http://www.w3.org/ns/prov#has_anchor"`));
+  const [, service = ""] = /<([^>]+)>; rel="http:\/\/www.w3.org\/ns\/prov#has_query_service"/.exec(links) ?? [];
+  assert.match((await stack.get(service)).text, /prov:provenanceUriTemplate "\/v1\/records\/\{uri\}\/lineage/);
+  const byIri = await stack.get(`/v1/records/${enc(iri)}/lineage`);
+  assert.deepEqual(nodesOf(byIri.body), nodesOf((await stack.get(lineage("report"))).body));
+  const accesses = await stack.get(`/v1/records/${enc("hospital-a/Document/report")}/accesses`);
+  assert.equal(accesses.headers.get("link"), links);
+  const other = await stack.get(lineage("nowhere"));
+  assert.deepEqual([other.status, other.headers.get("link")], [404, null]);
 });

@@ -1,12 +1,14 @@
 /** Where a record came from and where it went, as JSON or as W3C PROV. */
-import { provDocument } from "@medtrace/shared/model/prov/from-events";
+import { idOfIri } from "@medtrace/shared/model/prov/names";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { type Answer, answer, standingAt } from "../answers.ts";
-import type { QueryContext, Standing } from "../context.ts";
-import { acceptedFormat, FORMATS, type Format, type ProvFormat, type ProvText, provText } from "../formats.ts";
+import type { QueryContext } from "../context.ts";
+import { acceptedFormat, FORMATS, type Format, type ProvFormat } from "../formats.ts";
 import { type LineageRequest, lineageOf, pathBetween } from "../lineage-answer.ts";
 import { knownNames } from "../names.ts";
 import { periodOf } from "../pages.ts";
+import { type Bundling, lineageText, type ProvAnswer } from "../prov-answer.ts";
+import { provLinks, SERVICE_PATH, serviceDescription } from "../prov-links.ts";
 import type { Viewer } from "../scope.ts";
 import { traced } from "../traced.ts";
 import { depthQuery, documented, idParams, READ, traversalQuery } from "./schema.ts";
@@ -18,6 +20,7 @@ interface LineageQuery {
   readonly to?: string;
   readonly asOf?: number;
   readonly format?: Format;
+  readonly bundles?: Bundling;
 }
 
 interface PathQuery {
@@ -33,6 +36,11 @@ export function lineageRoutes(app: FastifyInstance, ctx: QueryContext): void {
   const querystring = traversalQuery(ctx, {
     direction: { type: "string", enum: ["up", "down", "both"] },
     format: { type: "string", enum: [...FORMATS] },
+    bundles: {
+      type: "string",
+      enum: ["none", "institution"],
+      description: "institution: a PROV document with a bundle for what each institution attests",
+    },
   });
   const schema = documented("records", "Lineage of a record: up to its sources, down to what was made of it", {
     params: idParams("record id, URL-encoded"),
@@ -44,7 +52,7 @@ export function lineageRoutes(app: FastifyInstance, ctx: QueryContext): void {
     async (request, reply) => {
       const format = request.query.format ?? acceptedFormat(request.headers.accept);
       const told = await traced(ctx, request, [request.params.id], async (viewer, isAbout) => {
-        const names = await knownNames(ctx, viewer, "record", request.params.id);
+        const names = await knownNames(ctx, viewer, "record", idOfIri(request.params.id));
         isAbout(names);
         const [record = ""] = names;
         return format === "json"
@@ -54,6 +62,8 @@ export function lineageRoutes(app: FastifyInstance, ctx: QueryContext): void {
       return "text" in told ? sendProv(reply, told) : told;
     },
   );
+
+  provenanceAccess(app);
 
   const id = { type: "string", minLength: 1, maxLength: 2_048, description: "record id" };
   const properties = { from: id, to: id, depth: depthQuery(ctx), asOf: { type: "integer", minimum: 0 } };
@@ -72,6 +82,21 @@ export function lineageRoutes(app: FastifyInstance, ctx: QueryContext): void {
       return await answer(ctx, { viewer, query, asOf, work });
     });
   });
+}
+
+/** Links to provenance on each answer about a record, whatever route gives it, and the service's description. */
+function provenanceAccess(app: FastifyInstance): void {
+  app.addHook("onSend", async (request, reply) => {
+    const { id } = (request.params ?? {}) as { id?: string };
+    if (id === undefined || reply.statusCode !== 200 || !request.routeOptions.url?.startsWith("/v1/records/:id"))
+      return;
+    const links = provLinks(id);
+    if (links !== undefined) reply.header("link", links);
+  });
+  const schema = documented("records", "How provenance is asked for (PROV-AQ), in Turtle");
+  app.get(SERVICE_PATH, { config: { public: true }, schema }, async (_request, reply) =>
+    reply.type("text/turtle; charset=utf-8").send(serviceDescription()),
+  );
 }
 
 function requestOf(
@@ -101,26 +126,23 @@ async function lineageProv(
   query: LineageQuery,
   format: ProvFormat,
 ): Promise<ProvAnswer> {
-  const { direction = "both", asOf } = query;
+  const { direction = "both", bundles = "none", asOf } = query;
   const standing = await standingAt(ctx, asOf);
   const request = { ...requestOf(ctx, viewer, query), blockMax: standing.height - 1 };
-  const { inputs, result } = await lineageOf(ctx, record, direction, request);
-  const { integrityFailures } = result;
-  return { ...provText(format, provDocument(inputs)), standing, integrityFailures };
+  const lineage = await lineageOf(ctx, record, direction, request);
+  return await lineageText(ctx, lineage, { record, format, bundles, standing });
 }
 
-interface ProvAnswer extends ProvText {
-  readonly standing: Standing;
-  readonly integrityFailures: number;
-}
-
-/** PROV documents have no place for how far an answer goes: it stands in headers. */
-function sendProv(reply: FastifyReply, { type, text, standing, integrityFailures }: ProvAnswer): FastifyReply {
+/** What not every PROV form has a place for stands in headers, too. */
+function sendProv(reply: FastifyReply, answer: ProvAnswer): FastifyReply {
+  const { type, text, standing, integrityFailures, truncated, violations } = answer;
   return reply
     .type(type)
     .header("medtrace-height", standing.height)
     .header("medtrace-ledger-height", standing.ledgerHeight)
     .header("medtrace-lag", standing.lag)
     .header("medtrace-integrity-failures", integrityFailures)
+    .header("medtrace-truncated", truncated.join(", "))
+    .header("medtrace-violations", violations)
     .send(text);
 }

@@ -1,7 +1,9 @@
 /** Who stands behind a bundle (PROV-DM section 5.4, provenance of provenance), and where the ledger holds it. */
 import { sha256Hex } from "../bytes.ts";
 import { canonicalText } from "../canonical.ts";
-import type { Attributes, Draft } from "./draft.ts";
+import type { ProvVerdict } from "./constraints/check.ts";
+import type { ProvDocument, ProvValue } from "./document.ts";
+import { type Attributes, add, type Draft } from "./draft.ts";
 import { batchName, bundleName, type QualifiedName, term } from "./names.ts";
 
 /** Where the ledger has an event. */
@@ -38,4 +40,36 @@ export function attest(draft: Draft, { institution, bundle, anchors }: Attestati
     }
     draft.relate("wasDerivedFrom", [bundle, draft.thing(batchName(anchor.batch), attributes)]);
   }
+}
+
+/** How far an answer goes, which its document tells of itself. */
+export interface AnswerFacts {
+  /** Id of the record that was asked about. */
+  readonly record: string;
+  readonly height: number;
+  readonly ledgerHeight: number;
+  /** Bounds that cut it short. */
+  readonly truncated: readonly string[];
+  readonly verdict: ProvVerdict;
+}
+
+/** The document with an entity that says what it answers, how far it goes, and what in it breaks PROV-CONSTRAINTS. */
+export function withAnswer(document: ProvDocument, facts: AnswerFacts): ProvDocument {
+  const { record, height, ledgerHeight, truncated, verdict } = facts;
+  const events = [document, ...document.bundles].flatMap(({ activities }) => activities.map(({ name }) => name.local));
+  const digest = sha256Hex(canonicalText([record, height, ...events]));
+  const count = (value: number): ProvValue[] => [{ text: String(value), type: term("xsd", "nonNegativeInteger") }];
+  const attributes: Attributes = new Map([
+    ["prov:type", [{ name: term("mt", "Answer") }]],
+    ["mt:about", [record]],
+    ["mt:height", count(height)],
+    ["mt:ledgerHeight", count(ledgerHeight)],
+  ]);
+  const found = [...verdict.violations, ...verdict.clocks];
+  for (const bound of truncated) add(attributes, "mt:truncated", bound);
+  for (const { constraint, detail, names } of found) {
+    add(attributes, "mt:violation", `${constraint}: ${detail} (${names.join(", ")})`);
+  }
+  const name = term("mt", `answer/${digest}`);
+  return { ...document, entities: [...document.entities, { name, attributes }] };
 }

@@ -69,6 +69,23 @@ export function createNaming(): Naming {
   };
 }
 
+/** The IRI of a record or an agent. */
+export function iriOf(id: string): string {
+  const naming = createNaming();
+  const { prefix, local } = naming.of(id);
+  return `${naming.namespaces.get(prefix) ?? ""}${local}`;
+}
+
+/** Inverse of {@link iriOf}; a text that is no IRI of ours is an id already. */
+export function idOfIri(iri: string): string {
+  if (!iri.startsWith(LOCAL_NAMESPACE)) return iri;
+  try {
+    return decodeURIComponent(iri.slice(LOCAL_NAMESPACE.length));
+  } catch {
+    return iri;
+  }
+}
+
 /** The activity of a trace event. */
 export function eventName(id: string): QualifiedName {
   return { prefix: "event", local: localPart(id) };
