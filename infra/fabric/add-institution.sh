@@ -5,6 +5,7 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/network.sh"
 need_executables
+not_in_docker add-institution.sh
 name=${1:-}
 [[ $name =~ ^[a-z]+(-[a-z0-9]+)*$ ]] || fail "add-institution.sh NAME: a-z and 0-9 in words with - between, such as hospital-c"
 [ -e "$run/genesis.block" ] || fail "there is no network; infra/fabric/up.sh starts one"

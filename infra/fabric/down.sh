@@ -3,6 +3,9 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 
+if in_docker; then
+  if [ "${1:-}" = "--keep" ]; then compose stop; else compose down -v; fi
+fi
 pids=$(cat "$run"/*.pid 2>/dev/null || true)
 for pid in $pids; do kill "$pid" 2>/dev/null || true; done
 for _ in $(seq 100); do

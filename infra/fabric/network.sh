@@ -15,10 +15,15 @@ need_executables() {
 spawn() {
   local name=$1
   shift
+  # A container is described in docker-compose.yml.
+  ! in_docker || { launch "$name"; return; }
   printf 'exec env' >"$run/$name.start"
   printf ' %q' "$@" >>"$run/$name.start"
   launch "$name"
 }
+
+# not_in_docker WHAT: stops where the network's processes are containers.
+not_in_docker() { ! in_docker || fail "$1 wants a network of processes (up.sh without --docker)"; }
 
 # try SECONDS COMMAND…: until it succeeds; its last output where it never does.
 try() {
@@ -64,19 +69,21 @@ join_channel() { try 30 as "$1" peer channel join -b "$run/genesis.block"; }
 # install_chaincode VERSION MAIN PROCESS NAME MSP DOMAIN PORTS…: a package of the organisation's own, since its peer
 # connects to its own chaincode server, and that server. Two versions, one after another, have different ports.
 install_chaincode() {
-  local version=$1 main=$2 process=$3 name=$4 service=$9 work package
+  local version=$1 main=$2 process=$3 name=$4 service=$9 work package host=127.0.0.1
   service=$((service - (version + 1) % 2))
+  ! in_docker || { host=$process service=17159; }
   work=$(mktemp -d)
-  printf '{"address":"127.0.0.1:%s","dial_timeout":"10s","tls_required":false}' "$service" >"$work/connection.json"
+  printf '{"address":"%s:%s","dial_timeout":"10s","tls_required":false}' "$host" "$service" >"$work/connection.json"
   tar -C "$work" "${tar_options[@]}" -czf "$work/code.tar.gz" connection.json
   printf '{"type":"ccaas","label":"%s_%s"}' "$chaincode" "$version" >"$work/metadata.json"
   tar -C "$work" "${tar_options[@]}" -czf "$run/$name-$version.tar.gz" metadata.json code.tar.gz
   rm -rf "$work"
   package=$(as "$name" peer lifecycle chaincode calculatepackageid "$run/$name-$version.tar.gz")
+  ! in_docker || printf '%s_CHAINCODE_ID=%q\n' "$(tr a-z- A-Z_ <<<"$name")" "$package" >>"$docker_env"
   spawn "$process" CORE_CHAINCODE_LOGGING_LEVEL=WARNING CHAINCODE_ID="$package" CHAINCODE_SERVER_ADDRESS="127.0.0.1:$service" \
     "$node" "$main"
   # The peer connects as soon as it has the package.
-  try 60 listens "$service"
+  in_docker || try 60 listens "$service"
   as "$name" peer lifecycle chaincode queryinstalled 2>/dev/null | grep -qF "Package ID: $package," ||
     try 30 as "$name" peer lifecycle chaincode install "$run/$name-$version.tar.gz"
 }

@@ -9,6 +9,6 @@ signal=TERM
 only=""
 [ "${1:-}" = "--only" ] && { only=1; shift; }
 name=${1:-}
-[ -n "$name" ] && [ -s "$run/$name.start" ] || fail "no process $name; there are: $(cd "$run" 2>/dev/null && ls -- *.start 2>/dev/null | sed 's/\.start$//' | tr '\n' ' ')"
+[ -n "$name" ] && { in_docker || [ -s "$run/$name.start" ]; } || fail "no process $name; there are: $(cd "$run" 2>/dev/null && ls -- *.start 2>/dev/null | sed 's/\.start$//' | tr '\n' ' ')"
 end "$name" "$signal"
 [ -n "$only" ] || launch "$name"

@@ -22,14 +22,27 @@ orderer3 $((base + 71)) $((base + 73)) $((base + 74))"
 orderer=127.0.0.1:$((base + 51))
 
 crypto=$run/crypto
+# Processes of the network run in containers where up.sh was asked for that; it notes it here, with what compose needs.
+docker_env=$run/docker.env
+in_docker() { [ -e "$docker_env" ]; }
+compose() {
+  local command=(docker-compose)
+  ! docker compose version >/dev/null 2>&1 || command=(docker compose)
+  (set -a && . "$docker_env" && exec "${command[@]}" -p "medtrace-fabric-$base" -f "$here/docker-compose.yml" "$@")
+}
+
 orderer_ca=$crypto/ordererOrganizations/orderer.medtrace/tlsca/tlsca.orderer.medtrace-cert.pem
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "fabric: $*"; exit 1; }
-alive() { [ -s "$run/$1.pid" ] && kill -0 "$(cat "$run/$1.pid")" 2>/dev/null; }
+alive() {
+  ! in_docker || { compose ps -q "$1" | xargs -r docker inspect -f '{{.State.Running}}' | grep -qx true; return; }
+  [ -s "$run/$1.pid" ] && kill -0 "$(cat "$run/$1.pid")" 2>/dev/null
+}
 
 # launch NAME: starts a process of the network as up.sh described it.
 launch() {
+  ! in_docker || { compose up -d --no-deps "$1" >>"$run/compose.log" 2>&1; return; }
   setsid bash "$run/$1.start" >>"$run/$1.log" 2>&1 </dev/null &
   echo $! >"$run/$1.pid"
 }
@@ -37,6 +50,7 @@ launch() {
 # end NAME [SIGNAL]: ends a process of the network, and waits for it.
 end() {
   local pid
+  ! in_docker || { compose kill -s "${2:-TERM}" "$1" >>"$run/compose.log" 2>&1; return; }
   if alive "$1"; then
     pid=$(cat "$run/$1.pid")
     kill "-${2:-TERM}" "$pid"

@@ -1,20 +1,43 @@
 #!/usr/bin/env bash
 # From nothing to a channel with the chaincode committed: two hospitals, a supervisor, three Raft orderers, TLS everywhere.
-# Starts from executables on PATH: peer, orderer, osnadmin, configtxgen, cryptogen. Writes fabric.env for `source`.
+# Starts from executables on PATH: peer, orderer, osnadmin, configtxgen, cryptogen. With --docker, peers, orderers and
+# chaincode are containers (docker-compose.yml), and the executables only set them up. Writes fabric.env for `source`.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/network.sh"
 need_executables
 [ ! -e "$run/crypto" ] || fail "a network is there already; infra/fabric/down.sh ends and removes it"
 mkdir -p "$run/config"
+[ "${1:-}" != "--docker" ] || cat >"$docker_env" <<EOF
+FABRIC_RUN=$run
+$(for port in 51 53 61 63 71 73 151 251 351; do echo "PORT_$port=$((base + port))"; done)
+HOSPITAL_A_CHAINCODE_ID=
+HOSPITAL_B_CHAINCODE_ID=
+SUPERVISOR_CHAINCODE_ID=
+EOF
+
+# Ports that configtx.yaml names, and the host of each where every process has a host of its own.
+addresses="17051 orderer1.orderer.medtrace
+17061 orderer2.orderer.medtrace
+17071 orderer3.orderer.medtrace
+17151 peer0.hospital-a.medtrace
+17251 peer0.hospital-b.medtrace
+17351 peer0.supervisor.medtrace"
 
 identities() {
   say "making development identities …"
   (umask 077 && cryptogen generate --config="$here/config/crypto-config.yaml" --output="$crypto") >/dev/null
   cp "$here/config/orderer.yaml" "$run/config/"
-  local port ports=()
-  for port in 51 61 71 151 251 351; do ports+=(-e "s/\b$((17000 + port))\b/$((base + port))/"); done
-  sed -e "s#crypto/#$crypto/#" "${ports[@]}" "$here/config/configtx.yaml" >"$run/config/configtx.yaml"
-  sed -e "s#BUILDER_PATH#$here/builder#" -e "s#SNAPSHOTS_PATH#$run/snapshots#" "$here/config/core.yaml" >"$run/config/core.yaml"
+  local port host builder=$here/builder snapshots=$run/snapshots edits=()
+  while read -r port host; do
+    if in_docker; then
+      edits+=(-e "s/127.0.0.1:$port/$host:$port/" -e "s/Host: 127.0.0.1, Port: $port/Host: $host, Port: $port/")
+    else
+      edits+=(-e "s/\b$port\b/$((base + port - 17000))/")
+    fi
+  done <<<"$addresses"
+  ! in_docker || { builder=/opt/hyperledger/ccaas_builder snapshots=/var/hyperledger/snapshots; }
+  sed -e "s#crypto/#$crypto/#" "${edits[@]}" "$here/config/configtx.yaml" >"$run/config/configtx.yaml"
+  sed -e "s#BUILDER_PATH#$builder#" -e "s#SNAPSHOTS_PATH#$snapshots#" "$here/config/core.yaml" >"$run/config/core.yaml"
   generate_block "$run/genesis.block"
 }
 

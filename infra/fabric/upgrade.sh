@@ -4,6 +4,7 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/network.sh"
 need_executables
+not_in_docker upgrade.sh
 main=$(realpath "${1:-$chaincode_main}")
 [ -f "$main" ] || fail "there is no $main"
 [ -e "$run/genesis.block" ] || fail "there is no network; infra/fabric/up.sh starts one"
