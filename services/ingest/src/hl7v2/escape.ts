@@ -23,10 +23,10 @@ export function unescapeValue(value: string, delimiters: Delimiters, decode: (by
   const mark = delimiters.escape;
   let start = value.indexOf(mark);
   if (start < 0) return value;
+  /** What is done with, and then the text since the last switch to another set. */
+  let done = "";
   let out = value.slice(0, start);
-  /** The set switched to, and where in `out` its text begins. */
   let set: Iso2022Set = "roman";
-  let from = 0;
   while (start >= 0) {
     const end = value.indexOf(mark, start + 1);
     if (end < 0) {
@@ -35,9 +35,9 @@ export function unescapeValue(value: string, delimiters: Delimiters, decode: (by
     }
     const switched = designated(SWITCH.exec(value.slice(start + 1, Math.min(end, start + 8)))?.[1] ?? "");
     if (switched !== undefined) {
-      out = inSet(out, from, set);
+      done += inSet(out, set);
+      out = "";
       set = switched;
-      from = out.length;
     }
     const resolved = switched !== undefined ? "" : resolve(value.slice(start + 1, end), delimiters, decode);
     if (resolved === undefined && !KEPT.test(value.slice(start + 1, Math.min(end, start + 40)))) {
@@ -50,13 +50,12 @@ export function unescapeValue(value: string, delimiters: Delimiters, decode: (by
     out += (resolved ?? value.slice(start, end + 1)) + value.slice(end + 1, next < 0 ? undefined : next);
     start = next;
   }
-  return inSet(out, from, set);
+  return done + inSet(out, set);
 }
 
-/** The text from `from` on as characters of a set whose bytes came as ASCII; as it is where they did not. */
-function inSet(text: string, from: number, set: Iso2022Set): string {
-  const run = set === "roman" ? "" : text.slice(from);
-  return run === "" || !ASCII.test(run) ? text : text.slice(0, from) + decodeRun(Buffer.from(run, "latin1"), set);
+/** A text as characters of a set whose bytes came as ASCII; as it is where they did not. */
+function inSet(text: string, set: Iso2022Set): string {
+  return set === "roman" || !ASCII.test(text) ? text : decodeRun(Buffer.from(text, "latin1"), set);
 }
 
 function resolve(sequence: string, delimiters: Delimiters, decode: (bytes: Uint8Array) => string): string | undefined {

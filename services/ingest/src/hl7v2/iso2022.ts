@@ -2,6 +2,8 @@
  * The sets that ISO 2022 switches between in Japanese messages: by ESC in the bytes (HL7 table 0211, ISO IR87 and
  * IR159), or by `\C…\` and `\M…\` in a value (HL7 v2.9 section 2.7.5). WHATWG's ISO-2022-JP knows no JIS X 0212.
  */
+import { holdWithin, SWITCHES_MAX } from "./limits.ts";
+
 export type Iso2022Set = "roman" | "katakana" | "jis-x-0208" | "jis-x-0212";
 
 const ESC = 0x1b;
@@ -39,12 +41,18 @@ export function decodeRun(bytes: Uint8Array, set: Iso2022Set): string {
   return eucJp.decode(marked);
 }
 
-/** Text of bytes that switch by ESC; each line begins in ASCII (RFC 1468). */
+/**
+ * Text of bytes that switch by ESC; each line begins in ASCII (RFC 1468).
+ *
+ * @throws MedtraceError INPUT_TOO_LARGE over SWITCHES_MAX.
+ */
 export function decodeIso2022(bytes: Uint8Array): string {
   let text = "";
   let set: Iso2022Set = "roman";
   let start = 0;
+  let switches = 0;
   for (let at = bytes.indexOf(ESC); at >= 0; at = bytes.indexOf(ESC, start)) {
+    holdWithin(++switches, SWITCHES_MAX, "switches of character sets in a message", "MSH-18");
     text += runs(bytes.subarray(start, at), set);
     const three = Buffer.from(bytes.subarray(at + 1, at + 4)).toString("hex");
     const [code = ""] = [three, three.slice(0, 4)].filter((hex) => designated(hex) !== undefined);

@@ -3,6 +3,8 @@ import { MedtraceError } from "@medtrace/shared/errors";
 
 export const MESSAGES_MAX = 50_000;
 export const SEGMENTS_MAX = 50_000;
+/** Switches of character sets (ISO 2022) in one message. */
+export const SWITCHES_MAX = 200_000;
 /** Repetitions of one field; later ones are not looked at. */
 export const REPETITIONS_MAX = 1_000;
 /** Trace events of one message: pairs of a merge, patients of a query response. */

@@ -199,3 +199,11 @@ test("a header is all that is needed to know whom to answer", () => {
   const header = readHeader(bytesOf(er7("MSH|^~\\&|A|B|C|D|||X|1|P|9.9")));
   assert.equal(field(header.msh, 10), "1");
 });
+
+test("switching character sets in masses is refused, and costs no more than reading does", () => {
+  const masses = Buffer.from("\x1b$B%d\x1b(B".repeat(150_000), "latin1");
+  refuses(named("~ISO IR87", masses), "INPUT_TOO_LARGE", "MSH-18");
+  const value = "\\M2442\\%d\\C2842\\".repeat(100_000);
+  const nte = segment(er7(msh("ORU^R01"), `NTE|1||${value}`), "NTE");
+  assert.equal(field(nte, 3), "ヤ".repeat(100_000));
+});
