@@ -3,7 +3,7 @@
  * (c2sp.org/tlog-checkpoint) of exactly three lines: origin, number of blocks, root. Signatures are Ed25519 (RFC 8032).
  */
 import { fromBase64, toHex } from "./bytes.ts";
-import { sha256 } from "./merkle.ts";
+import { type Sha256, sha256 } from "./merkle.ts";
 import { Fault } from "./verdict.ts";
 
 const ED25519 = 0x01;
@@ -14,6 +14,19 @@ const KEY_ID_BYTES = 4;
 const SIGNATURES_MAX = 16;
 /** Order of the Ed25519 group (RFC 8032 section 5.1). */
 const GROUP_ORDER = 2n ** 252n + 27_742_317_777_372_353_535_851_937_790_883_648_493n;
+
+/** Ed25519 verification (RFC 8032): whether the signature over the message is the key's. Rejects where there is none. */
+export type Ed25519 = (
+  publicKey: Uint8Array<ArrayBuffer>,
+  signature: Uint8Array<ArrayBuffer>,
+  message: Uint8Array<ArrayBuffer>,
+) => boolean | Promise<boolean>;
+
+/** As WebCrypto has it, in browsers and in Node. */
+export const ed25519: Ed25519 = async (publicKey, signature, message) => {
+  const key = await crypto.subtle.importKey("raw", publicKey, "Ed25519", false, ["verify"]);
+  return await crypto.subtle.verify("Ed25519", key, signature, message);
+};
 
 export interface VerifierKey {
   /** As it was given: `name+id+key`. */
@@ -40,7 +53,7 @@ export interface NoteSignature {
 }
 
 /** Key of a verifier key text (`name+8 hex digits+base64`); throws Fault where it is none, or its id is not its own. */
-export async function readKey(text: string, at: string): Promise<VerifierKey> {
+export async function readKey(text: string, at: string, digest: Sha256 = sha256): Promise<VerifierKey> {
   const match = /^([^+\s]{1,255})\+([0-9a-f]{8})\+([A-Za-z0-9+/=]{44})$/u.exec(text);
   const [, name = "", id = "", encoded = ""] = match ?? [];
   const bytes = fromBase64(encoded);
@@ -50,7 +63,7 @@ export async function readKey(text: string, at: string): Promise<VerifierKey> {
   const named = new Uint8Array(label.length + bytes.length);
   named.set(label);
   named.set(bytes, label.length);
-  if (!(await sha256(named)).startsWith(id))
+  if (!(await digest(named)).startsWith(id))
     throw new Fault(at, "the verifier key's id is not that of its name and key");
   return { text, name, id, publicKey: bytes.slice(1) };
 }
@@ -94,14 +107,14 @@ export async function isSignedBy(
   signature: NoteSignature,
   key: VerifierKey,
   at: string,
+  verify: Ed25519 = ed25519,
 ): Promise<boolean> {
   if (signature.bytes.length !== SIGNATURE_BYTES) return false;
   // RFC 8032 section 5.1.7 wants S below the group's order: else S + order would be a second, equally good signature.
   const s = BigInt(`0x${toHex(signature.bytes.slice(32).reverse())}`);
   if (s >= GROUP_ORDER) return false;
   try {
-    const publicKey = await crypto.subtle.importKey("raw", key.publicKey, "Ed25519", false, ["verify"]);
-    return await crypto.subtle.verify("Ed25519", publicKey, signature.bytes, checkpoint.signed);
+    return await verify(key.publicKey, signature.bytes, checkpoint.signed);
   } catch (error) {
     throw new Fault(at, `Ed25519 cannot be checked here: ${String(error).slice(0, 100)}`, "cannot-tell");
   }

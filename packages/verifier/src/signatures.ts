@@ -1,5 +1,6 @@
 /** Who vouches for the checkpoint, and whether the reader trusts them. */
-import { type Checkpoint, isSignedBy, namesKey, readKey, type VerifierKey } from "./note.ts";
+import type { Sha256 } from "./merkle.ts";
+import { type Checkpoint, type Ed25519, isSignedBy, namesKey, readKey, type VerifierKey } from "./note.ts";
 import type { Trail } from "./trail.ts";
 import { type CheckpointFacts, Fault } from "./verdict.ts";
 
@@ -10,6 +11,10 @@ export interface TrustOptions {
   readonly trust?: readonly string[];
   /** True: without a key in `trust` nothing can be told. */
   readonly requireTrust?: boolean;
+  /** By default WebCrypto's; where there is a faster one, the many small hashes of the trees go through it. */
+  readonly sha256?: Sha256;
+  /** By default WebCrypto's. */
+  readonly ed25519?: Ed25519;
 }
 
 /**
@@ -23,10 +28,12 @@ export async function checkSignatures(
   options: TrustOptions,
 ): Promise<CheckpointFacts> {
   const named = "the key in the file is well formed and of the checkpoint's origin";
-  const own = await trail.check("key", "ledger.key", named, () => keyOfOrigin(fileKey, note));
+  const own = await trail.check("key", "ledger.key", named, () => keyOfOrigin(fileKey, note, options.sha256));
   const pins: VerifierKey[] = [];
   for (const text of new Set(options.trust ?? [])) {
-    const pin = await trail.check("trusted-key", "--trust", "a well formed verifier key", () => trustedKey(text));
+    const pin = await trail.check("trusted-key", "--trust", "a well formed verifier key", () =>
+      trustedKey(text, options.sha256),
+    );
     if (pin !== undefined) pins.push(pin);
   }
   const keys = [...(own === undefined ? [] : [own]), ...pins.filter((pin) => pin.text !== own?.text)];
@@ -37,7 +44,7 @@ export async function checkSignatures(
       const named = keys.filter((key) => namesKey(signature, key));
       if (named.length === 0) throw new Fault(at, "by a key that neither the file nor --trust names", "cannot-tell");
       for (const key of named) {
-        if (!(await isSignedBy(note, signature, key, at)))
+        if (!(await isSignedBy(note, signature, key, at, options.ed25519)))
           throw new Fault(at, `not a signature of ${key.text} over this`);
         signers.add(key.text);
       }
@@ -60,16 +67,16 @@ export async function checkSignatures(
   return { origin: note.origin, size: note.size, keys: [...signers], pinned };
 }
 
-async function keyOfOrigin(text: string, note: Checkpoint): Promise<VerifierKey> {
-  const key = await readKey(text, "ledger.key");
+async function keyOfOrigin(text: string, note: Checkpoint, digest?: Sha256): Promise<VerifierKey> {
+  const key = await readKey(text, "ledger.key", digest);
   if (key.name === note.origin) return key;
   throw new Fault("ledger.key", `the key is ${key.name}'s, but the checkpoint is of ${note.origin}`);
 }
 
 /** A key that the reader gave by mistake says nothing against the evidence. */
-async function trustedKey(text: string): Promise<VerifierKey> {
+async function trustedKey(text: string, digest?: Sha256): Promise<VerifierKey> {
   try {
-    return await readKey(text, "--trust");
+    return await readKey(text, "--trust", digest);
   } catch (fault) {
     throw new Fault("--trust", `${(fault as Error).message}: ${text.slice(0, 80)}`, "cannot-tell");
   }

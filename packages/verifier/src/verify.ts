@@ -6,7 +6,7 @@ import type { BatchState, LedgerFound } from "./batches.ts";
 import { checkEmbedded } from "./embedded.ts";
 import { type Anchored, type Evidence, type EvidenceEvent, readEvidence, readFacts } from "./evidence.ts";
 import { checkFabric } from "./fabric.ts";
-import { rootOfPath, type Sha256, type TreeHash, treeHash } from "./merkle.ts";
+import { rootOfPath, type TreeHash, treeHash } from "./merkle.ts";
 import { proofs, trusts, unchecked } from "./report.ts";
 import type { TrustOptions } from "./signatures.ts";
 import { parseCanonical } from "./strict.ts";
@@ -15,10 +15,7 @@ import { type EventAnchor, type EventVerdict, Fault, type LedgerFacts, type Verd
 
 const TOGETHER = 1_000;
 
-export interface VerifyOptions extends TrustOptions {
-  /** By default WebCrypto's; where there is a faster one, the many small hashes of the trees go through it. */
-  readonly sha256?: Sha256;
-}
+export type VerifyOptions = TrustOptions;
 
 /**
  * Verifies an evidence file without asking anyone. Never throws: whatever the file holds ends in a verdict.

@@ -12,7 +12,10 @@ import {
 } from "@medtrace/shared/model/evidence";
 import { verifyEvidence } from "@medtrace/verifier/verify";
 import type { QueryContext } from "./context.ts";
+import { createEd25519 } from "./ed25519.ts";
 import type { VerifiedEvent } from "./verified.ts";
+
+const ed25519 = createEd25519();
 
 /**
  * The text of an evidence file for these events, each once. It is verified as its readers will verify it, with the
@@ -27,6 +30,7 @@ export async function evidenceText(ctx: QueryContext, events: readonly VerifiedE
     trust,
     requireTrust: true,
     sha256: (bytes) => hash("sha256", bytes, "hex"),
+    ed25519,
   });
   if (verdict.verdict === "proven") return text;
   throw new MedtraceError("INTEGRITY", `the evidence would not be proven: ${verdict.reasons[0] ?? "no reason"}`, {

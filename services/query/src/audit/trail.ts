@@ -36,8 +36,8 @@ export interface TrailParts {
 /** For `QUERY_AUDIT=off`. */
 export const NO_TRAIL: AuditTrail = { note: () => {}, [Symbol.asyncDispose]: async () => {} };
 
-/** Each delivery costs ingest a commit, which the queries beside it may have to wait for. */
-const PERIOD_MS = 1_000;
+/** Each delivery costs ingest a commit; a larger one makes the queries on the same thread wait longer. */
+const PERIOD_MS = 200;
 const BACKOFF_MS_MAX = 30_000;
 const TOGETHER_MAX = 500;
 /** At the end, what can be delivered at once is; the rest waits for the next start. */
