@@ -59,8 +59,10 @@ async function stand(options: Options = {}): Promise<Stand> {
   };
 }
 
+const EXPECTED = [{ institution: "hospital-a", entry: "mllp", system: SYSTEM, silence_s_max: 60 }] as const;
+
 test("a statement says how many messages a feed sent in a period, which numbers they had, and names no record", async () => {
-  await using at = await stand();
+  await using at = await stand({ expected: EXPECTED });
   await at.send(message(1), message(2));
   await at.send(message(4), message(2), message(4, { index: 1 }));
   await at.feeds[Symbol.asyncDispose]();
@@ -83,6 +85,7 @@ test("a statement says how many messages a feed sent in a period, which numbers 
       restarted: false,
       cut: false,
     },
+    silence_s_max: 60,
   });
   assert.deepEqual([event.records, event.subjects, event.recipients], [[], [], []]);
   assert.equal(event.institution, "hospital-a");
@@ -105,8 +108,7 @@ test("statements follow one another without a hole, also where nothing comes", a
 });
 
 test("a feed that is expected is stated before it ever sent anything", async () => {
-  const expected = [{ institution: "hospital-a", entry: "mllp", system: SYSTEM, silence_s_max: 60 }] as const;
-  await using at = await stand({ statement_ms: 100, now_ms: Date.now, expected });
+  await using at = await stand({ statement_ms: 100, now_ms: Date.now, expected: EXPECTED });
   const [event] = await at.statements(1);
   assert.equal(event?.feed.messages, 0);
   assert.equal(event?.feed.lastMessage, undefined);
@@ -114,7 +116,7 @@ test("a feed that is expected is stated before it ever sent anything", async () 
 });
 
 test("a jump back ends a statement: numbers of two beginnings are never in one", async () => {
-  await using at = await stand();
+  await using at = await stand({ expected: EXPECTED });
   await at.send(message(100), message(101), message(1), message(2));
   await at.feeds[Symbol.asyncDispose]();
   const [before, after] = await at.statements(2);
@@ -189,6 +191,14 @@ test("a system that is named by its patient's number, or by a text of any length
     [...at.feeds.all()].map(({ name }) => name.system),
     [OTHER_SYSTEMS],
   );
+});
+
+test("at the end what is odd is stated, and what is expected; of another feed its next process says more", async () => {
+  await using at = await stand({ expected: EXPECTED });
+  await at.send(message(1, { system: "calm" }), message(1, { system: "odd" }), message(3, { system: "odd" }));
+  await at.feeds[Symbol.asyncDispose]();
+  const systems = (await at.statements(2)).map(({ feed }) => feed.system);
+  assert.deepEqual(systems.sort(), [SYSTEM, "odd"]);
 });
 
 test("without an interval feeds are counted and never stated", async () => {

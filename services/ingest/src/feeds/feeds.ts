@@ -81,13 +81,15 @@ export class Feeds implements AsyncDisposable {
     for (const group of this.#groups.values()) yield* group.values();
   }
 
-  /** States the rest, and stops. */
+  /** States the rest of feeds that are expected, or have something odd to tell, and stops. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
     if (this.#parts.statement_ms === 0 || this.#isOver) return;
     this.#isOver = true;
     const now_ms = this.#parts.now_ms();
-    for (const feed of this.all()) this.#queue(feed, feed.state(now_ms));
+    for (const feed of this.all()) {
+      if (feed.silence_s_max !== undefined || feed.isOdd) this.#queue(feed, feed.state(now_ms));
+    }
     await this.#flushing;
     await this.#flush();
   }
