@@ -65,6 +65,65 @@ test("the long stream is as many messages of each type as its authors say, and n
   });
 });
 
+/** Files of single messages that can be read, by name. */
+function readable(): [name: string, body: Buffer][] {
+  const files = readdirSync(FOLDER).filter((file) => file.endsWith(".hl7") && file !== STREAM);
+  return files
+    .map((name): [string, Buffer] => [name, readFileSync(join(FOLDER, name))])
+    .filter(([, body]) => {
+      try {
+        return draftsOfBody(body).length > 0;
+      } catch {
+        return false;
+      }
+    });
+}
+
+/** What a message says, but for its bytes and what is odd about how it came. */
+function said(body: Uint8Array): unknown[] {
+  return draftsOfBody(body).map(({ raw: _raw, flags: _flags, ...rest }) => rest);
+}
+
+test("a message says the same with other line ends, in a batch, after a byte order mark, and in UTF-16", (t) => {
+  if (!existsSync(FOLDER)) {
+    t.diagnostic(`no data in ${FOLDER}`);
+    return;
+  }
+  for (const [name, body] of readable()) {
+    const text = body.toString("latin1");
+    const isPlain = /^[\0-\x7f]*$/.test(text) && !text.includes("BHS");
+    if (!isPlain) continue;
+    const lines = text.split(/\r\n|\r|\n/).filter((line) => line !== "");
+    const expected = said(body);
+    for (const end of ["\r", "\n", "\r\n", "\r\r\n"]) {
+      assert.deepEqual(said(Buffer.from(lines.join(end))), expected, `${name} with ${JSON.stringify(end)}`);
+    }
+    const batch = `FHS|^~\\&\rBHS|^~\\&\r${lines.join("\r")}\rBTS|1\rFTS|1\r`;
+    assert.deepEqual(said(Buffer.from(batch)), expected, `${name} in a batch`);
+    assert.deepEqual(said(Buffer.from(`\ufeff${lines.join("\r")}`)), expected, `${name} after a mark`);
+    const wide = Buffer.from(lines.join("\r"), "utf16le");
+    assert.deepEqual(said(wide), expected, `${name} in UTF-16LE`);
+    assert.deepEqual(said(Buffer.from(wide).swap16()), expected, `${name} in UTF-16BE`);
+  }
+});
+
+test("a message that ends anywhere is mapped, or refused with the place of its fault", (t) => {
+  if (!existsSync(FOLDER)) {
+    t.diagnostic(`no data in ${FOLDER}`);
+    return;
+  }
+  for (const [name, body] of readable()) {
+    for (let end = 1; end < body.length; end += 1 + Math.floor(body.length / 300)) {
+      try {
+        draftsOfBody(body.subarray(0, end));
+      } catch (error) {
+        assert.ok(hasCode(error, "INPUT_MALFORMED", "INPUT_INVALID", "INPUT_UNSUPPORTED"), `${name} to ${end}`);
+        assert.ok(error.at?.startsWith("MSH"), `${name} to ${end}`);
+      }
+    }
+  }
+});
+
 /** Numbers of PID-3 and names of PID-5, but for parts too short to tell from chance. */
 function patientValues(bytes: Parameters<typeof readHeader>[0]): string[] {
   const { segments } = readMessage(bytes, readHeader(bytes));
