@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { StatusCode } from "@hyperledger/fabric-gateway";
+import { contractRules } from "@medtrace/chaincode/testing/rules";
 import type { Batch } from "@medtrace/shared/model/batch";
 import { canonicalText, type Json } from "@medtrace/shared/model/canonical";
 import { anchoredIn, batchAfter, blocksNow, newStream } from "@medtrace/shared/ports/ledger.contract.kit";
@@ -10,6 +11,7 @@ import { parseFabricUrl } from "./address.ts";
 import { fabricSettings } from "./config.ts";
 import { readIdentity, readTlsCa, type SigningIdentity } from "./identity.ts";
 import { Peer } from "./peers.ts";
+import { ChannelRules } from "./testing/rules-host.ts";
 
 const OWNER = "HospitalAMSP";
 const OTHER = "HospitalBMSP";
@@ -23,6 +25,8 @@ async function gatewayAs(ledgerUrl: string, signing: SigningIdentity, preferred 
 }
 
 if (url !== undefined) {
+  contractRules("peers", { open: () => ChannelRules.open(url), runs: 6, steps: 12 });
+
   test("an organisation's key writes to its own streams alone, whatever organisation it claims to be", async () => {
     await using ledger = await openLedger(url, { owner: OWNER });
     const stream = newStream();
