@@ -13,6 +13,7 @@ import type { ProvContents, ProvDocument } from "@medtrace/shared/model/prov/doc
 import { provDocument } from "@medtrace/shared/model/prov/from-events";
 import { provJson } from "@medtrace/shared/model/prov/json";
 import { jsonLd } from "@medtrace/shared/model/prov/json-ld";
+import { readProvJson } from "@medtrace/shared/model/prov/json-read";
 import { provN } from "@medtrace/shared/model/prov/prov-n";
 import { provRdf } from "@medtrace/shared/model/prov/rdf";
 import { trig } from "@medtrace/shared/model/prov/turtle";
@@ -140,4 +141,12 @@ test("our verdicts on the story and on generated ones are those of ProvToolbox, 
 
 test("our verdicts on documents of random statements are those of ProvToolbox", (t) => {
   agree(t, random());
+});
+
+test("every document is read back from PROV-JSON as it was", () => {
+  const sorted = (document: ProvDocument): string[] => provN(document).split("\n").sort();
+  for (const [name, document] of [...ours(), ...random()]) {
+    const again = readProvJson(JSON.parse(JSON.stringify(provJson(document))));
+    assert.deepEqual(sorted(again), sorted(document), name);
+  }
 });
