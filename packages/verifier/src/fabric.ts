@@ -121,7 +121,8 @@ async function checkEndorsed(
   }
   trail.join(own);
   await trail.check("majority", at, "most of the trusted organisations endorsed it", () => {
-    refuseMinority(kind, endorsed.time, by, organisations, own.outcome === "cannot-tell", at);
+    if (endorsed.endorsements.length === 0) throw new Fault(at, "nobody endorsed it");
+    refuseMinority(kind, endorsed, by, organisations, at);
   });
   return { ...endorsed, by: [...by].sort() };
 }
@@ -129,24 +130,23 @@ async function checkEndorsed(
 /**
  * Throws Fault unless most organisations endorsed: for the transaction those that were on the channel by then, for the
  * read all. The times are the senders' own, and one that is set back finds a smaller channel, where fewer are a majority.
+ * Too few leave the verdict open: it may be the reader who named more than were there.
  */
 function refuseMinority(
   kind: Kind,
-  time: number,
+  { time }: Endorsed,
   by: ReadonlySet<string>,
   organisations: Organisations,
-  isOpen: boolean,
   at: string,
 ): void {
-  const [all, then] = [organisations.names.length, organisations.countAt(time, by)];
-  const total = kind === "read" ? all : then;
+  const total = kind === "read" ? organisations.names.length : organisations.countAt(time, by);
   if (2 * by.size > total) return;
-  if (kind === "read" && 2 * by.size > then) {
-    const says = `${by.size} of ${all} organisations endorsed it; others joined after the time that it bears, for which nobody vouches`;
-    throw new Fault(at, `${says}: get the evidence anew, or give the CAs of those alone who were there`, "cannot-tell");
-  }
   const says = `${by.size} of ${total} organisations endorsed it, which is no majority`;
-  throw new Fault(at, says, isOpen ? "cannot-tell" : "refuted");
+  const why =
+    kind === "read"
+      ? "where some joined since, get the evidence anew, or give the CAs of those alone who were there"
+      : "where some joined later, say since when";
+  throw new Fault(at, `${says}; ${why}`, "cannot-tell");
 }
 
 /** Who the identity is, whose signature must hold; throws Fault. */

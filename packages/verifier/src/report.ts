@@ -92,7 +92,7 @@ export function reportText(verdict: Verdict): string {
 const HEADLINES = {
   proven: "PROVEN: every check passed",
   refuted: "REFUTED: this is not what the ledger holds",
-  "cannot-tell": "CANNOT TELL: a check could not be made",
+  "cannot-tell": "CANNOT TELL: not every check could be decided",
 } as const;
 
 function paragraph(event: EventVerdict, position: number, verdict: Verdict): string[] {
