@@ -86,6 +86,8 @@ export interface TraceSource {
   readonly index: number;
   /** What is odd about the source, such as `balp:no-patient`, `hl7:unknown-version`; sorted. */
   readonly flags: readonly string[];
+  /** Patterns of IHE BALP that it follows, such as `PatientRead`; sorted. Absent: none. */
+  readonly patterns?: readonly string[];
 }
 
 /** AES-256-GCM; additional data is the event's id in UTF-8. The key is the data key of (institution, `subject`). */

@@ -196,27 +196,6 @@ test("network addresses are sealed", () => {
   assert.doesNotMatch(clearText(draft({ agent })), /192\.0\.2\.7/);
 });
 
-describe("BALP patterns", () => {
-  const profile = (name: string): object => ({
-    meta: { profile: [`https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.${name}`] },
-    agent: [{ type: { coding: [{ code: "IRCP" }] }, who: { reference: "Practitioner/1" }, requestor: true }],
-  });
-
-  test("that are claimed and kept are taken without flags", () => {
-    const entity = [PATIENT, { what: { reference: "Observation/1" } }];
-    assert.deepEqual(flags({ ...profile("PatientRead"), entity }), []);
-    assert.deepEqual(flags(profile("Read")), []);
-  });
-
-  test("that are claimed and not kept are taken and flagged", () => {
-    assert.deepEqual(flags(profile("PatientRead")), ["balp:no-patient"]);
-    assert.deepEqual(flags(profile("Create")), ["balp:other-action"]);
-    assert.deepEqual(flags({ ...profile("Read"), agent: [{ who: { reference: "Device/1" }, requestor: true }] }), [
-      "balp:untyped-agents",
-    ]);
-  });
-});
-
 describe("an AuditEvent that cannot be traced is refused at its place", () => {
   const cases: [string, object, string, string][] = [
     ["no type", { type: undefined }, "INPUT_INVALID", "AuditEvent.type"],

@@ -4,7 +4,7 @@ import type { Draft, DraftAgent, DraftRecord, MappingContext } from "../normalis
 import { type AgentParts, agentOf, roleCodes } from "./agents.ts";
 import { entitiesOf } from "./audit-entities.ts";
 import { type AuditShape, auditShape } from "./audit-shape.ts";
-import { balpFlags } from "./balp.ts";
+import { balpOf } from "./balp.ts";
 import { isBreakGlass, namedBeside } from "./beside.ts";
 import { contained } from "./contained.ts";
 import { occurredOf, requiredInstant } from "./date-time.ts";
@@ -78,7 +78,9 @@ export function draftOfAuditEvent(
   const others = shape.format === "fhir-r5" ? namedBeside(resource, AT, parts) : [];
   const recipients = kind === "disclose" ? recipientsOf(agentElements, parts) : [];
   sealing.text(...shape.outcomeTexts);
-  for (const flag of balpFlags(resource, { persons: persons.list.length, kind })) flags.add(flag);
+  const { codes } = shape;
+  const balp = balpOf(resource, { persons: persons.list.length, kind, codes, agents, records });
+  for (const flag of balp.flags) flags.add(flag);
   const occurred = occurredOf(resource, shape.occurred, AT, context.zone, flags);
 
   return holdWithin({
@@ -87,8 +89,9 @@ export function draftOfAuditEvent(
     system: systemOf(resource, parts),
     index: 0,
     flags: [...flags].sort(),
+    ...(balp.patterns.length === 0 ? {} : { patterns: balp.patterns }),
     raw: canonicalOf(resource, AT),
-    activity: { kind, codes: shape.codes },
+    activity: { kind, codes },
     outcome,
     ...(occurred === undefined ? {} : { occurred }),
     recorded,

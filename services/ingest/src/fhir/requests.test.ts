@@ -44,6 +44,15 @@ describe("what a caller prefers to get back", () => {
   });
 });
 
+test("the pattern that an event follows stands in it", async () => {
+  const meta = { profile: ["https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.Query"] };
+  const answer = await server.send("/fhir/AuditEvent", auditEvent({ id: "pattern", meta }));
+  const id = answer.headers.get("location")?.split("/").at(-1);
+  const event = (await server.pipeline.events()).find((one) => one.id === id);
+  assert.deepEqual(event?.source.patterns, ["Query"]);
+  assert.ok(event?.source.flags.includes("balp:no-query"));
+});
+
 describe("a conditional create", () => {
   const create = (criteria: string, more: object, token = server.tokens.a): Promise<Answer> =>
     server.send("/fhir/AuditEvent", auditEvent(more), { token, headers: { "if-none-exist": criteria } });

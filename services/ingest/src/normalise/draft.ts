@@ -49,6 +49,8 @@ export interface Draft {
   readonly messageId?: string;
   readonly index: number;
   readonly flags: readonly string[];
+  /** Patterns of IHE BALP that the source follows; sorted. */
+  readonly patterns?: readonly string[];
   /** The source bytes that the keyed digest is over: the whole message, for each of its events. */
   readonly raw: Uint8Array;
   readonly activity: { readonly kind: ActivityKind; readonly codes: readonly Coding[] };

@@ -51,6 +51,7 @@ export function traceEvent(draft: Draft, parts: EventParts): TraceEvent {
       digest: parts.digest,
       index: draft.index,
       flags: draft.flags,
+      ...(draft.patterns === undefined ? {} : { patterns: draft.patterns }),
     },
     activity: draft.activity,
     outcome: draft.outcome,

@@ -54,7 +54,7 @@ export function auditEvent(asked: Asked): object {
         ? [{ type: { coding: [coding(PARTICIPATION, "IRCP")] }, who: whoIs(asked.subject), requestor: true }]
         : []),
       {
-        type: { coding: [coding(PARTICIPATION, "CST")] },
+        type: { coding: [coding(DICOM, "110153"), coding(PARTICIPATION, "CST")] },
         who: { reference: `Organization/${asked.institution}` },
         requestor: !namesSomeone,
       },

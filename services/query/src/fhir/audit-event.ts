@@ -184,6 +184,7 @@ function entityCodes({ release }: Told, type: Coding, role?: Coding): object {
 function extensionsOf({ event, sealed, related = [] }: Told): Extension[] {
   return [
     ...(isPlainAction(event) ? [] : [{ url: "urn:medtrace:activity", valueCode: event.activity.kind }]),
+    ...(event.source.patterns ?? []).map((name) => ({ url: "urn:medtrace:pattern", valueString: name })),
     ...event.source.flags.map((flag) => ({ url: "urn:medtrace:flag", valueString: flag })),
     ...related.map((id) => ({
       url: "urn:medtrace:same-request",

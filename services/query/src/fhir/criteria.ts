@@ -62,10 +62,14 @@ async function criterionOf(ctx: QueryContext, viewer: Viewer, given: Given): Pro
   return { kind: "code", name, not: modifier === "not", any: values.map(codeOf) };
 }
 
+const PLACE_OF = { patient: "record", agent: "Agent", entity: "record", source: "Device" } as const;
+
 function named(ctx: QueryContext, viewer: Viewer, given: Given, of: NamedKind, value: string): Promise<Named> {
   const { name, modifier } = given;
   if (!name.endsWith(".identifier")) {
-    return of === "patient" ? patientByReference(ctx, viewer, value) : namedByReference(ctx, viewer, value, modifier);
+    return of === "patient"
+      ? patientByReference(ctx, viewer, value)
+      : namedByReference(ctx, viewer, value, modifier, PLACE_OF[of]);
   }
   const byIdentifier = {
     patient: patientByIdentifier,

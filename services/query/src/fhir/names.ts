@@ -48,6 +48,9 @@ export interface Named {
   readonly token?: string;
 }
 
+/** Where in an event something is named. */
+export type Place = "record" | "Agent" | "Device";
+
 const NOBODY: Named = { ids: [] };
 
 /** The patient that a reference names; nobody where none is known by it. */
@@ -84,6 +87,7 @@ export async function namedByReference(
   viewer: Viewer,
   text: string,
   type: string | undefined,
+  as: Place,
 ): Promise<Named> {
   const full = type === undefined || text.includes("/") ? text : `${type}/${text}`;
   if (full.startsWith(SUBJECT) || namesPatient(full)) return await patientByReference(ctx, viewer, full);
@@ -92,11 +96,11 @@ export async function namedByReference(
     const own = `${viewer.institution}/${relativeType}/${id}`;
     // An institution of the directory goes by its own id.
     const known = relativeType === "Organization" ? [id] : [];
-    return { ids: [own, veiledOf(ctx, viewer, own), ...known], ...(version === undefined ? {} : { version }) };
+    return { ids: [own, veiledOf(ctx, viewer, own, as), ...known], ...(version === undefined ? {} : { version }) };
   }
   const at = ABSOLUTE.test(full) ? VERSIONED.exec(full)?.[1] : undefined;
   const name = at === undefined ? full : full.replace(VERSIONED, "");
-  return { ids: [name, veiledOf(ctx, viewer, name)], ...(at === undefined ? {} : { version: at }) };
+  return { ids: [name, veiledOf(ctx, viewer, name, as)], ...(at === undefined ? {} : { version: at }) };
 }
 
 /** The ids of an agent by `system|value`; a patient may be one. */
@@ -109,7 +113,7 @@ export async function agentByIdentifier(ctx: QueryContext, viewer: Viewer, name:
   // What a source calls an agent beside any reference has no system.
   const alone = system === NO_SYSTEM ? [ownId(viewer, "Agent", value)] : [];
   return {
-    ids: [...own, ...own.map((id) => veiledOf(ctx, viewer, id)), ...alone],
+    ids: [...own, ...own.map((id) => veiledOf(ctx, viewer, id, "Agent")), ...alone],
     ...(token === undefined ? {} : { token }),
   };
 }
@@ -153,7 +157,9 @@ function ownId(viewer: Viewer, type: string, id: string): string {
   return `${viewer.institution}/${type}/${encodeURIComponent(id)}`;
 }
 
-function veiledOf(ctx: QueryContext, viewer: Viewer, id: string): string {
-  const type = id.split("/").at(-2);
-  return veiled(ctx, viewer.institution, type !== undefined && /^[A-Za-z]{1,64}$/.test(type) ? type : "Agent", id);
+/** As ingest veils an id that repeats an identifier of the event's patient: by the place that it stands at. */
+function veiledOf(ctx: QueryContext, viewer: Viewer, id: string, as: Place): string {
+  const stated = id.split("/").at(-2) ?? "";
+  const ofRecord = /^[A-Za-z]{1,64}$/.test(stated) ? stated : "Resource";
+  return veiled(ctx, viewer.institution, as === "record" ? ofRecord : as, id);
 }

@@ -106,6 +106,7 @@ function checkSource(source: Members): void {
   for (const key of ["format", "type", "system", "digest"]) string(source[key], "source");
   if (!Number.isSafeInteger(source["index"])) throw new ShapeFault("source.index is not a whole number");
   list(source["flags"], "source.flags", text);
+  if (source["patterns"] !== undefined) list(source["patterns"], "source.patterns", text);
 }
 
 function checkTimes(event: Members): void {
