@@ -93,7 +93,7 @@ export class Connection {
   #read(chunk: Uint8Array): void {
     this.#tally.receivedBytes += chunk.length;
     if (this.#isEnding) return;
-    const wasInside = this.#framer.isInside;
+    const wasPending = this.#isPending();
     const events = this.#framer.push(chunk);
     this.#hold(this.#framer.heldBytes - this.#heldBytes);
     this.#heldBytes = this.#framer.heldBytes;
@@ -101,8 +101,8 @@ export class Connection {
       if (event.kind === "frame") this.#hold(event.content.length);
       this.#waiting.push(event);
     }
-    if (!this.#framer.isInside) this.#stopFrame();
-    else if (!wasInside || events.length > 0) this.#startFrame();
+    if (!this.#isPending()) this.#stopFrame();
+    else if (!wasPending || events.length > 0) this.#startFrame();
     this.#pump();
     if (this.#heldBytes > 0 && this.#isOverfull()) this.#refuse("busy", busy());
   }
@@ -127,13 +127,14 @@ export class Connection {
       this.#stopFrame();
     } else {
       this.#socket.resume();
-      if (this.#framer.isInside) this.#startFrame();
+      if (this.#isPending()) this.#startFrame();
     }
   }
 
   #handle(event: FrameEvent | Refusal): void {
     if (event.kind === "frame") this.#take(event.content);
     else if (event.kind === "refusal") this.#answer(Promise.resolve([this.#shared.reject(event.error)]), 0);
+    else if (event.kind === "unframed") this.#refuse("unframed", unframed());
     else if (event.kind === "too-large") this.#refuse("too-large", tooLarge(this.#shared.limits.frameBytesMax));
     else {
       this.#tally.framesRefused.abandoned++;
@@ -218,7 +219,15 @@ export class Connection {
 
   #startFrame(): void {
     this.#stopFrame();
-    this.#frameTimer = setTimeout(() => this.#refuse("too-slow", tooSlow()), this.#shared.limits.frame_ms_max);
+    this.#frameTimer = setTimeout(() => {
+      if (this.#framer.isInside) this.#refuse("too-slow", tooSlow());
+      else this.#refuse("unframed", unframed());
+    }, this.#shared.limits.frame_ms_max);
+  }
+
+  /** Something was begun that a frame must end, or must follow. */
+  #isPending(): boolean {
+    return this.#framer.isInside || this.#framer.strayBytes > 0;
   }
 
   #stopFrame(): void {
@@ -271,6 +280,12 @@ function fault(): MedtraceError {
 function tooLarge(bytesMax: number): MedtraceError {
   return new MedtraceError("INPUT_TOO_LARGE", `the frame is over ${bytesMax} bytes`, {
     hint: "send it as several smaller messages",
+  });
+}
+
+function unframed(): MedtraceError {
+  return new MedtraceError("INPUT_MALFORMED", "there is text outside of frames", {
+    hint: "begin each message with the byte 0B, and end it with 1C 0D",
   });
 }
 

@@ -28,6 +28,16 @@ test("junk, NUL and line ends between frames are skipped", () => {
   assert.deepEqual(read(text("\r\n\0junk\x1c\r\x0ba\x1c\r\r\n\n \x1c\x0bb\x1c\r\n")), ["frame a", "frame b"]);
 });
 
+test("text outside of frames is told once it is over its cap, and ends the reading; blanks and NULs never do", () => {
+  assert.deepEqual(read(text("\0\r\n ".repeat(9_999)), frame(text("a"))), ["frame a"]);
+  assert.deepEqual(read(text("x".repeat(4_096)), frame(text("a")), text("x".repeat(4_096)), frame(text("b"))), [
+    "frame a",
+    "frame b",
+  ]);
+  const line = text(`MSH|^~\\&|${"x".repeat(1_000)}\r`);
+  assert.deepEqual(read(line, line, line, line, line, frame(text("a"))), ["unframed"]);
+});
+
 test("an end mark without its second byte is content, and may be followed by the real end", () => {
   assert.deepEqual(read(text("\x0ba\x1cb\x1c\x1c\r")), ["frame a\x1cb\x1c"]);
 });

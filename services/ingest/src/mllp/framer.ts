@@ -10,6 +10,8 @@ export type FrameEvent =
   | { readonly kind: "frame"; readonly content: Uint8Array }
   /** A frame over the cap: its bytes were dropped, and nothing after it is read. */
   | { readonly kind: "too-large" }
+  /** Text outside of frames was over the cap: the sender does not frame, and nothing after it is read. */
+  | { readonly kind: "unframed" }
   /** A frame was opened inside one that never ended: the sender gave up and began again. */
   | { readonly kind: "abandoned"; readonly length: number };
 
@@ -17,6 +19,9 @@ type Mark = typeof FRAME_START | typeof FRAME_END;
 
 const EMPTY = Buffer.alloc(0);
 const HELD_BYTES_MIN = 4_096;
+/** Text outside of frames since the last one, blanks and control characters not counted. */
+const STRAY_BYTES_MAX = 4_096;
+const SPACE = 0x20;
 
 export class Framer {
   readonly #contentBytesMax: number;
@@ -27,6 +32,7 @@ export class Framer {
   /** The last byte was an end mark, whose second byte is still to come. */
   #ending = false;
   #failed = false;
+  #strayBytes = 0;
   /** Where the next marks are in the chunk at hand. */
   #marks: Record<Mark, number> = { [FRAME_START]: -1, [FRAME_END]: -1 };
 
@@ -44,20 +50,32 @@ export class Framer {
     return this.#inside;
   }
 
+  /** Bytes of text that came outside of frames since the last one began. */
+  get strayBytes(): number {
+    return this.#strayBytes;
+  }
+
   /** Frames that the next bytes of the connection complete, in order. Bytes between frames are skipped. */
   push(chunk: Uint8Array): FrameEvent[] {
     const events: FrameEvent[] = [];
     this.#marks = { [FRAME_START]: -1, [FRAME_END]: -1 };
     let at = 0;
     while (at < chunk.length && !this.#failed)
-      at = this.#inside ? this.#read(chunk, at, events) : this.#seek(chunk, at);
+      at = this.#inside ? this.#read(chunk, at, events) : this.#seek(chunk, at, events);
     return events;
   }
 
   /** Skips to the next frame's start; gives the place after it. */
-  #seek(chunk: Uint8Array, at: number): number {
+  #seek(chunk: Uint8Array, at: number, events: FrameEvent[]): number {
     const start = this.#next(FRAME_START, chunk, at);
+    for (let i = at; i < start; i++) if ((chunk[i] as number) > SPACE) this.#strayBytes++;
+    if (this.#strayBytes > STRAY_BYTES_MAX) {
+      this.#failed = true;
+      events.push({ kind: "unframed" });
+      return chunk.length;
+    }
     this.#inside = start < chunk.length;
+    if (this.#inside) this.#strayBytes = 0;
     return start + 1;
   }
 

@@ -9,7 +9,7 @@ export interface MllpLimits {
   readonly inFlightMax: number;
   /** Silence after which a connection is closed. */
   readonly idle_ms_max: number;
-  /** From the first byte of a frame to its last. */
+  /** From the first byte of a frame to its last; also how long text outside of frames may wait for a frame. */
   readonly frame_ms_max: number;
   /** From the end of our side to the end of the peer's. */
   readonly linger_ms_max: number;

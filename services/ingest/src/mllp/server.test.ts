@@ -194,6 +194,20 @@ test("a frame that never ends is refused when its time is over", async () => {
   await client.closed;
 });
 
+test("a sender that does not frame is told so, at once where it sends much, else when its time is over", async () => {
+  const { listener, taken } = await listen(echo, { frame_ms_max: 50 });
+  await using _ = listener;
+  for (const sent of ["MSH|^~\\&|WARD\r", "MSH|^~\\&|WARD\r".repeat(1_000)]) {
+    const client = new Client(listener.port);
+    client.socket.write(Buffer.concat([framed("1"), Buffer.from(sent)]));
+    assert.deepEqual(await client.answers(2), ["ack 1", "reject INPUT_MALFORMED"]);
+    client.socket.end();
+    await client.closed;
+  }
+  assert.deepEqual(taken, ["1", "1"]);
+  assert.equal(listener.tallies.of("north-hospital").framesRefused.unframed, 2);
+});
+
 test("a refusal is answered after all that was framed before it, however much of that waits", async () => {
   const { listener } = await listen(
     async (content) => {

@@ -1,9 +1,9 @@
 /** What the listener counts, by institution; read by its metrics. Plain numbers, since they change with every frame. */
 
-export const FRAME_REFUSALS = ["busy", "too-large", "too-slow", "abandoned", "failed"] as const;
+export const FRAME_REFUSALS = ["busy", "too-large", "too-slow", "unframed", "abandoned", "failed"] as const;
 /**
- * Why a frame was not taken: too many bytes are held, it is over the limit, it did not end in time, its sender opened
- * another inside it, or taking it failed.
+ * Why a frame was not taken: too many bytes are held, it is over the limit, it did not end in time, there was text and
+ * no frame, its sender opened another inside it, or taking it failed.
  */
 export type FrameRefusal = (typeof FRAME_REFUSALS)[number];
 
@@ -38,7 +38,7 @@ export class Tallies {
       receivedBytes: 0,
       sentBytes: 0,
       framesTaken: 0,
-      framesRefused: { busy: 0, "too-large": 0, "too-slow": 0, abandoned: 0, failed: 0 },
+      framesRefused: { busy: 0, "too-large": 0, "too-slow": 0, unframed: 0, abandoned: 0, failed: 0 },
       answers: { AA: 0, AE: 0, AR: 0, CA: 0, CE: 0, CR: 0, other: 0, none: 0 },
     };
     this.#tallies.set(institution, tally);
