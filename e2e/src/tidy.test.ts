@@ -102,7 +102,7 @@ test("every source file is imported by another, is an entry, or is a test", () =
     ]),
   );
   const scripts = readFileSync(join(ROOT, "infra/native/up.sh"), "utf8");
-  const entries = /(\.test\.ts|\.faults\.ts|\.contract\.ts|\/main\.ts)$/;
+  const entries = /(\.test\.ts|\.faults\.ts|\.clients\.ts|\.contract\.ts|\/main\.ts)$/;
   const dead = files
     .map(({ path }) => path)
     .filter((path) => !entries.test(path) && !imported.has(path) && !scripts.includes(path));
