@@ -107,7 +107,7 @@ if (url !== undefined) {
     assert.match(proven.said, /What was proved, of 2 events/);
     assert.match(
       proven.said,
-      /that the CA certificates you gave are those of HospitalAMSP, HospitalBMSP, SupervisorMSP/,
+      /that the CA certificates you gave are those of HospitalAMSP, HospitalBMSP, /,
     );
     t.diagnostic(`${text.length} bytes of evidence; ${proven.said.trim().split("\n").at(-1)}`);
 
