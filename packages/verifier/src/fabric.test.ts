@@ -6,7 +6,15 @@ import { fileURLToPath } from "node:url";
 import { readTrust } from "./files.ts";
 import { reportText } from "./report.ts";
 import { canonical, eventText, treeHash } from "./testing/ledger.ts";
-import { type Call, type FabricEvidence, Identity, TestNetwork, transactionId } from "./testing/network.ts";
+import {
+  type Call,
+  der,
+  extension,
+  type FabricEvidence,
+  Identity,
+  TestNetwork,
+  transactionId,
+} from "./testing/network.ts";
 import type { Outcome, Verdict } from "./verdict.ts";
 import { verifyEvidence } from "./verify.ts";
 
@@ -77,6 +85,20 @@ describe("evidence whose peers, transaction and read agree", () => {
     assert.equal((await verify(file, network.trust(), JSON.stringify(given))).verdict, "proven");
     await said("cannot-tell", /the CA that issued peer9 is not among those given/, file);
     await said("cannot-tell", /--trust, HospitalBMSP: the CA that issued between is not/, file, JSON.stringify(given));
+  });
+
+  it("is proven by keys of P-384, with extensions that a CA adds for itself, and roles beside other units", async () => {
+    const issuer = new Identity(B, { commonName: "large", isCa: true, curve: "P-384" });
+    const attributes = extension("2a0304050607080801", false, der(0x0c, Buffer.from('{"attrs":{}}')));
+    const units = ["ward-7", "peer", "radiology"];
+    const peer = new Identity(B, { commonName: "peer9", units, issuer, curve: "P-384", extensions: [attributes] });
+    const small = new Identity(B, { commonName: "peer8", units, issuer });
+    const given = JSON.stringify({ organisations: { [B]: { roots: [issuer.pem], intermediates: [] } } });
+    for (const other of [peer, small]) {
+      const endorsers = [network.peer("HospitalAMSP"), other];
+      const verdict = await verify(network.evidence({ read: set({ endorsers }) }), network.trust(), given);
+      assert.deepEqual(verdict.reasons, []);
+    }
   });
 
   describe("on a channel that others joined later", () => {

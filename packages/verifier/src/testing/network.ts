@@ -44,10 +44,26 @@ export function der(tag: number, ...contents: readonly Uint8Array[]): Buffer {
 }
 
 const oid = (hex: string): Buffer => der(0x06, Buffer.from(hex, "hex"));
-const ECDSA_SHA256: Buffer = der(0x30, oid("2a8648ce3d040302"));
+
+type CurveName = "P-256" | "P-384";
+
+/** What goes with a curve: its hash in certificates, and the order of its group (SEC 2). */
+const CURVES: Readonly<Record<CurveName, { hash: string; algorithm: Buffer; order: bigint }>> = {
+  "P-256": {
+    hash: "sha256",
+    algorithm: der(0x30, oid("2a8648ce3d040302")),
+    order: 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n,
+  },
+  "P-384": {
+    hash: "sha384",
+    algorithm: der(0x30, oid("2a8648ce3d040303")),
+    order: 0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n,
+  },
+};
 
 export interface CertificateOptions {
   readonly commonName: string;
+  readonly curve?: CurveName;
   readonly units?: readonly string[];
   /** Default: itself. */
   readonly issuer?: Identity;
@@ -66,6 +82,7 @@ export interface CertificateOptions {
 /** A key, its certificate, and the MSP id that it goes by. */
 export class Identity {
   readonly organisation: string;
+  readonly curve: CurveName;
   readonly name: Buffer;
   readonly key: KeyObject;
   readonly keyId: Buffer;
@@ -73,9 +90,10 @@ export class Identity {
 
   constructor(organisation: string, options: CertificateOptions) {
     const { commonName, units = [], issuer, isCa = false, pathLength, from = "250101000000Z" } = options;
-    const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: options.curve ?? "P-256" });
     const spki = publicKey.export({ format: "der", type: "spki" });
     this.organisation = organisation;
+    this.curve = options.curve ?? "P-256";
     this.key = privateKey;
     this.keyId = sha256(spki);
     this.name = der(0x30, ...units.map((unit) => attribute("55040b", unit)), attribute("550403", commonName));
@@ -89,19 +107,20 @@ export class Identity {
       extension("551d23", false, der(0x30, der(0x80, (issuer ?? this).keyId))),
       ...(options.extensions ?? []),
     ];
+    const { algorithm, hash } = CURVES[(issuer ?? this).curve];
     const tbs = der(
       0x30,
       der(0xa0, der(0x02, Buffer.of(2))),
       der(0x02, Buffer.of(1)),
-      ECDSA_SHA256,
+      algorithm,
       (issuer ?? this).name,
       der(0x30, der(0x17, Buffer.from(from)), der(0x17, Buffer.from(options.to ?? "350101000000Z"))),
       this.name,
       spki,
       der(0xa3, der(0x30, ...extensions)),
     );
-    const signature = sign("sha256", tbs, options.signedBy ?? (issuer ?? this).key);
-    this.pem = pemOf(der(0x30, tbs, ECDSA_SHA256, der(0x03, Buffer.of(0), signature)));
+    const signature = sign(hash, tbs, options.signedBy ?? (issuer ?? this).key);
+    this.pem = pemOf(der(0x30, tbs, algorithm, der(0x03, Buffer.of(0), signature)));
   }
 
   /** A msp.SerializedIdentity, by default of its own organisation. */
@@ -109,31 +128,29 @@ export class Identity {
     return message(field(1, organisation), field(2, this.pem));
   }
 
-  /** ECDSA with the lower of the two s, as Fabric signs. */
+  /** ECDSA over SHA-256 with the lower of the two s, as Fabric signs. */
   sign(bytes: Uint8Array): Buffer {
     const plain = sign("sha256", bytes, { key: this.key, dsaEncoding: "ieee-p1363" });
-    return signature(plain.subarray(0, 32), lower(BigInt(`0x${plain.subarray(32).toString("hex")}`)));
+    const half = plain.length / 2;
+    const s = BigInt(`0x${plain.subarray(half).toString("hex")}`);
+    const { order } = CURVES[this.curve];
+    return signature(plain.subarray(0, half), s > order / 2n ? order - s : s);
   }
 }
 
-const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
-const lower = (s: bigint): bigint => (s > ORDER / 2n ? ORDER - s : s);
-
 function signature(r: Uint8Array, s: bigint): Buffer {
-  const number = (bytes: Uint8Array): Buffer => {
-    const hex = Buffer.from(bytes)
-      .toString("hex")
-      .replace(/^(00)+/, "");
-    return der(0x02, Buffer.from(/^[89a-f]/.test(hex) ? `00${hex}` : hex, "hex"));
+  const number = (hex: string): Buffer => {
+    const digits = hex.replace(/^(00)+/, "");
+    return der(0x02, Buffer.from(/^[89a-f]/.test(digits) ? `00${digits}` : digits, "hex"));
   };
-  return der(0x30, number(r), number(Buffer.from(s.toString(16).padStart(64, "0"), "hex")));
+  return der(0x30, number(Buffer.from(r).toString("hex")), number(s.toString(16).padStart(96, "0")));
 }
 
-/** The other signature with the same key over the same bytes, which Fabric refuses. */
+/** The other signature by the same P-256 key over the same bytes, which Fabric refuses. */
 export function raised(low: Buffer): Buffer {
   const rLength = low[3] as number;
   const s = BigInt(`0x${low.subarray(6 + rLength).toString("hex")}`);
-  return signature(low.subarray(4, 4 + rLength), ORDER - s);
+  return signature(low.subarray(4, 4 + rLength), CURVES["P-256"].order - s);
 }
 
 export function pemOf(certificate: Uint8Array): string {
