@@ -15,6 +15,8 @@ read -r version sequence <<<"$(committed hospital-a)"
 next=$((version + 1))
 say "installing and approving version $next, beside version $version …"
 for name in $names; do
+  # One that broke off may have left its own behind.
+  end "chaincode-$name-next"
   with_organisation "$name" install_chaincode "$next" "$main" "chaincode-$name-next"
   approve_chaincode "$name" "$next" $((sequence + 1))
 done

@@ -64,7 +64,7 @@ export class Anchoring {
     const status = await this.#status(id);
     if (status === undefined) throw unknown(id, sent);
     if (status.successful) return this.#anchorOf(entry, status);
-    if (CONFLICTS.has(status.code)) return this.#afterConflict(batch);
+    if (CONFLICTS.has(status.code)) return this.#afterConflict(batch, id);
     throw invalid(id, status);
   }
 
@@ -158,9 +158,11 @@ export class Anchoring {
     return signed.serializeBinary();
   }
 
-  async #afterConflict(batch: Batch): Promise<Anchor> {
+  async #afterConflict(batch: Batch, transaction: string): Promise<Anchor> {
     const entry = await this.#options.readEntry(batch);
     if (entry !== undefined && batchHash(entry.batch) === batchHash(batch)) return this.#standing(entry);
+    // The head is where it was: what came between is a definition of the chaincode.
+    if (entry === undefined) throw changedMeanwhile(transaction, "MVCC_READ_CONFLICT");
     throw new MedtraceError("LEDGER_CONFLICT", `another writer moved the head of ${batch.stream}`, {
       hint: "read the stream's head again and build the batch from there",
     });
@@ -198,9 +200,13 @@ function unknown(transaction: string, sent: boolean): MedtraceError {
 
 function invalid(transaction: string, { code }: Status): MedtraceError {
   const name = Object.entries(StatusCode).find(([, value]) => value === code)?.[0] ?? code;
+  if (PASSING.has(code)) return changedMeanwhile(transaction, `${name}`);
   const message = `the peers found transaction ${transaction} invalid: ${name}`;
-  if (!PASSING.has(code)) return new MedtraceError("LEDGER_REFUSED", message, { hint: "see the peers' logs" });
-  return new MedtraceError("LEDGER_UNAVAILABLE", message, {
+  return new MedtraceError("LEDGER_REFUSED", message, { hint: "see the peers' logs" });
+}
+
+function changedMeanwhile(transaction: string, code: string): MedtraceError {
+  return new MedtraceError("LEDGER_UNAVAILABLE", `the peers found transaction ${transaction} invalid: ${code}`, {
     hint: "was the chaincode's definition changed meanwhile? nothing was anchored; try again",
   });
 }

@@ -7,14 +7,14 @@ import { sha256 } from "@medtrace/shared/model/bytes";
 import { canonicalText, type Json } from "@medtrace/shared/model/canonical";
 import { batchAfter, newStream } from "@medtrace/shared/ports/ledger.contract.kit";
 import { realEngine } from "../../testing/real-engines.ts";
-import { openLedger, openLedgerAudit } from "../open.ts";
+import { openLedgerAudit } from "../open.ts";
 import { parseFabricUrl } from "./address.ts";
 import { ChannelAudit } from "./audit/channel.ts";
 import { readBlock } from "./block.ts";
-import { fabricSettings } from "./config.ts";
 import { readIdentity, readTlsCa } from "./identity.ts";
-import { FabricLedger } from "./ledger.ts";
+import type { FabricLedger } from "./ledger.ts";
 import { Peer } from "./peers.ts";
+import { OwnNetwork } from "./testing/own-network.ts";
 
 const OWNER = "HospitalAMSP";
 const SUPERVISOR = "SupervisorMSP";
@@ -117,9 +117,9 @@ class Recorded {
   }
 }
 
-async function anchorAlone(ledgerUrl: string, batch: Batch): Promise<void> {
-  const address = parseFabricUrl(ledgerUrl);
-  const { tlsCa, identities } = fabricSettings();
+async function anchorAlone(network: OwnNetwork, batch: Batch): Promise<void> {
+  const address = parseFabricUrl(network.url);
+  const { tlsCa, identities } = network.settings;
   const signing = await readIdentity(identities, OWNER);
   const gateway = new Peer(address.peers[0] as string, address, await readTlsCa(tlsCa), signing);
   const call = { arguments: [canonicalText(batch as unknown as Json)], endorsingOrganizations: [OWNER] };
@@ -131,9 +131,9 @@ async function anchorAlone(ledgerUrl: string, batch: Batch): Promise<void> {
 }
 
 /** Two writers on one stream, until the peers find one of them late. */
-async function raceUntilConflict(ledgerUrl: string, stream: string): Promise<void> {
-  await using one = await openLedger(ledgerUrl, { owner: OWNER });
-  await using two = await openLedger(ledgerUrl, { owner: OWNER });
+async function raceUntilConflict(network: OwnNetwork, stream: string): Promise<void> {
+  await using one = await network.open(OWNER);
+  await using two = await network.open(OWNER);
   for (let race = 0; race < RACES_MAX; race++) {
     const head = (await one.readHead(OWNER, stream))?.batch;
     const tries = [one, two].map((ledger) => ledger.anchorBatch(batchAfter(stream, head)));
@@ -163,11 +163,13 @@ if (url !== undefined) {
   });
 
   test("whatever is changed in a block, its flags or its signatures, the audit says so", async () => {
+    // Each change is found by an audit from block 0 on: the chain is a short one.
+    await using network = await OwnNetwork.start();
     const [counted, raced, alone] = [newStream(), newStream(), newStream()];
-    await raceUntilConflict(url, raced);
-    await anchorAlone(url, batchAfter(alone));
-    await using ledger = await FabricLedger.open(url, { owner: SUPERVISOR });
-    await using writer = await openLedger(url, { owner: OWNER });
+    await raceUntilConflict(network, raced);
+    await anchorAlone(network, batchAfter(alone));
+    await using ledger = await network.open(SUPERVISOR);
+    await using writer = await network.open(OWNER);
     await writer.anchorBatch(batchAfter(counted));
     const recorded = await Recorded.of(ledger, new Set([counted, raced, alone]));
     const [number, place] = recorded.placeOf(VALID);

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { parseFabricUrl } from "../address.ts";
 import { type FabricSettings, fabricSettings } from "../config.ts";
 import { FabricLedger } from "../ledger.ts";
 
@@ -13,7 +14,7 @@ const SCRIPTS = new URL("../../../../../../infra/fabric/", import.meta.url);
 /** Below the ports that systems give out by themselves. */
 const BASES = { first: 18_000, count: 14, step: 1_000 };
 
-type Script = "up.sh" | "down.sh" | "add-institution.sh" | "upgrade.sh" | "restart.sh";
+type Script = "up.sh" | "down.sh" | "add-institution.sh" | "upgrade.sh" | "rebuild-peer.sh";
 
 export class OwnNetwork implements AsyncDisposable {
   readonly #folder: string;
@@ -59,8 +60,11 @@ export class OwnNetwork implements AsyncDisposable {
     return fabricSettings(this.#settings);
   }
 
-  open(owner: string): Promise<FabricLedger> {
-    return FabricLedger.open(this.url, { owner, settings: this.settings });
+  /** @param peers the gateway peers, by default all */
+  open(owner: string, peers: readonly string[] = parseFabricUrl(this.url).peers): Promise<FabricLedger> {
+    const { channel, chaincode } = parseFabricUrl(this.url);
+    const url = `fabric://${peers.join(",")}/${channel}/${chaincode}`;
+    return FabricLedger.open(url, { owner, settings: this.settings });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
