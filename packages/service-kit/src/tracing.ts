@@ -55,7 +55,12 @@ export function tracingTo(service: string, exporter: SpanExporter, ratio = 1): T
     sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratio) }),
     spanProcessors: [new BatchSpanProcessor({ exporter, scheduledDelayMillis: 1_000 })],
   });
-  return { tracer: provider.getTracer("medtrace"), [Symbol.asyncDispose]: () => provider.shutdown() };
+  return { tracer: provider.getTracer("medtrace"), [Symbol.asyncDispose]: () => shutDown(provider) };
+}
+
+/** Spans that no collector takes any more are lost; the service that leaves has done its work all the same. */
+async function shutDown(provider: TracerProvider): Promise<void> {
+  await provider.shutdown().catch(() => undefined);
 }
 
 /** The W3C traceparent of what is going on now; undefined where nothing is, or it is not sampled. */
