@@ -8,6 +8,7 @@ import { type Block, blockHash, blockText, transactionId } from "./block.ts";
 import { fromHex, hex, utf8 } from "./bytes.ts";
 import { canonicalText, type Json } from "./canonical.ts";
 import { checkpointText, checkpointVerifier, formatVerifierKey, signNote, verifierKey } from "./checkpoint.ts";
+import type { FeedStatement } from "./feed-statement.ts";
 import { leafHash, merkleRoot } from "./merkle.ts";
 import { eventBytes, eventId, type TraceEvent } from "./trace-event.ts";
 
@@ -32,6 +33,7 @@ function turned(value: unknown): unknown {
 }
 
 const { events } = golden<{ events: (Vector<TraceEvent> & { message: string; leafHash: string })[] }>("trace-event");
+const { statements } = golden<{ statements: Vector<FeedStatement>[] }>("feed-statement");
 const { batches } = golden<{ batches: (Vector<Batch> & { leaves: string[]; hash: string })[] }>("batch");
 const { blocks } = golden<{ blocks: (Vector<Block> & { hash: string })[] }>("block");
 
@@ -42,6 +44,16 @@ test("a trace event has these canonical bytes, this leaf hash and this id", () =
     assert.equal(Buffer.from(eventBytes(turned(value) as TraceEvent)).toString("utf8"), canonical);
     assert.equal(hex(leafHash(eventBytes(value))), leaf);
     assert.equal(eventId(value.institution, value.source.system, message, value.source.index), value.id);
+  }
+});
+
+test("a feed statement has this canonical text in its event, whose id and shape are those of any other", () => {
+  const [event] = events;
+  assert.equal(statements.length, 2);
+  for (const { value, canonical } of statements) {
+    assert.equal(canonicalText(turned(value) as Json), canonical);
+    const stating: TraceEvent = { ...(event?.value as TraceEvent), feed: value };
+    assert.ok(Buffer.from(eventBytes(stating)).toString("utf8").includes(`,"feed":${canonical},`));
   }
 });
 
