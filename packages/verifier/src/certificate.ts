@@ -109,8 +109,9 @@ export function readCertificate(der: Bytes, at: string): Certificate {
 }
 
 function hashOf(algorithm: Element, at: string): Certificate["hash"] {
-  const oid = toHex(readExactly(algorithm.content, [OID], at)[0] ?? new Uint8Array());
-  const hash = ALGORITHMS[oid];
+  // ECDSA's identifiers have no parameters (RFC 5758 section 3.2); RSA's have.
+  const [oid, ...parameters] = readElements(algorithm.content, at);
+  const hash = oid?.tag === OID && parameters.length === 0 ? ALGORITHMS[toHex(oid.content)] : undefined;
   if (algorithm.tag === SEQUENCE && hash !== undefined) return hash;
   throw new Fault(at, "a certificate that is not signed by ECDSA with SHA-256 or SHA-384", "cannot-tell");
 }

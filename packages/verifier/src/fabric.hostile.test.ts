@@ -161,6 +161,17 @@ describe("DER with two readings", () => {
     }
   });
 
+  it("cannot be told: a certificate that is signed in another way", () => {
+    const { pem } = network.ca("HospitalAMSP");
+    const hex = Buffer.from(pem.replace(/-----[^-]+-----|\n/g, ""), "base64").toString("hex");
+    const other = hex.replaceAll("2a8648ce3d040302", "2a8648ce3d040304");
+    assert.notEqual(other, hex);
+    assert.throws(() => readCertificate(bytesOf(other), "at"), {
+      outcome: "cannot-tell",
+      message: /not signed by ECDSA/,
+    });
+  });
+
   it("is refused: PEM that is more or less than one certificate", () => {
     const { pem } = network.ca("HospitalAMSP");
     assert.equal(readPem(pem, "at").commonName, "ca.HospitalAMSP");
