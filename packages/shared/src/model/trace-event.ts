@@ -9,7 +9,7 @@ import type { FeedStatement } from "./feed-statement.ts";
 export const TRACE_EVENT_FORMAT = 1;
 
 /** The wire format that the event came in; `medtrace`: ingest says it itself (`feed`). */
-export type SourceFormat = "fhir-r4" | "fhir-r5" | "hl7v2" | "dicom-audit" | "medtrace";
+export type SourceFormat = "fhir-r4" | "fhir-r5" | "hl7v2" | "dicom-audit" | "prov-json" | "medtrace";
 
 /** What was done; the FHIR AuditEvent actions (C R U D E) first, then what HL7 v2 and Provenance add. */
 export type ActivityKind =
@@ -74,6 +74,19 @@ export interface TraceRecord {
   readonly role: RecordRole;
 }
 
+/** What a consent said of itself, where its text came with an event: in a source of the use, or of a change of it. */
+export interface ConsentState {
+  /** Record id of the consent. */
+  readonly id: string;
+  readonly version?: string;
+  /** Only `active` allows anything. */
+  readonly status: "active" | "not-active" | "entered-in-error";
+  /** UTC; the consent holds from then on. */
+  readonly from?: string;
+  /** UTC; the consent holds until then, inclusive. */
+  readonly to?: string;
+}
+
 export interface TraceSource {
   readonly format: SourceFormat;
   /** What kind of message: `AuditEvent`, `Provenance`, `ADT^A40`. */
@@ -119,6 +132,8 @@ export interface TraceEvent {
   readonly breakGlass: boolean;
   /** Record ids of the consents that the use relied on. */
   readonly consents: readonly string[];
+  /** Absent: the text of no consent came along. */
+  readonly consentStates?: readonly ConsentState[];
   readonly agents: readonly TraceAgent[];
   readonly records: readonly TraceRecord[];
   /** Institutions that it was disclosed to; an unknown partner stays as the name it came with. */

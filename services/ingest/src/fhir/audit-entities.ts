@@ -45,11 +45,13 @@ export function entitiesOf(resource: Element, shape: AuditShape, done: Done, par
       throw invalid(`${at}.${name}`, "is of a release before R4", "name it by `what`", "INPUT_UNSUPPORTED");
     }
     const type = shape.format === "fhir-r4" ? coding(child(entity, "type", at), `${at}.type`) : undefined;
-    if (CORRELATIONS.has(type?.code)) {
+    // R5 has no type of an entity: there its role says so.
+    const role = shape.roleOf(entity, at);
+    if (CORRELATIONS.has(type?.code) || (shape.format === "fhir-r5" && CORRELATIONS.has(role))) {
       correlation ??= requestId(entity, at, parts);
       continue;
     }
-    const found = recordOf(entity, at, { role: shape.roleOf(entity, at), type, touched }, parts);
+    const found = recordOf(entity, at, { role, type, touched }, parts);
     if (found !== undefined) records.push(found);
   }
   // A patient is named beside the record that is about it; alone, the Patient resource is what was touched.

@@ -6,6 +6,7 @@ import { entitiesOf } from "./audit-entities.ts";
 import { type AuditShape, auditShape } from "./audit-shape.ts";
 import { balpOf } from "./balp.ts";
 import { isBreakGlass, namedBeside } from "./beside.ts";
+import { type Carried, consentStates } from "./consents.ts";
 import { contained } from "./contained.ts";
 import { occurredOf, requiredInstant } from "./date-time.ts";
 import { canonicalOf, child, children, type Element, invalid, text } from "./element.ts";
@@ -51,6 +52,7 @@ const RECEIVING_SYSTEM = "110152";
  * The draft of an AuditEvent.
  *
  * @param resolve see {@link referenceReader}.
+ * @param carried resources that came along.
  * @throws MedtraceError at the FHIRPath of what makes it impossible to trace: INPUT_INVALID for no type, no readable
  * recorded time, no agent, or an element of the wrong JSON type; INPUT_TOO_LARGE over a limit; INPUT_UNSUPPORTED for a
  * release of FHIR that is not taken.
@@ -59,9 +61,11 @@ export function draftOfAuditEvent(
   resource: Element,
   context: MappingContext,
   resolve?: (fullUrl: string) => string | undefined,
+  carried?: Carried,
 ): Draft {
   const flags = new Set<string>();
-  const references = referenceReader(context, { resolve, contained: contained(resource, AT) });
+  const inner = contained(resource, AT);
+  const references = referenceReader(context, { resolve, contained: inner });
   const persons = new Persons();
   const sealing = new Sealing();
   const parts: AgentParts = { context, references, persons, sealing, flags };
@@ -81,6 +85,9 @@ export function draftOfAuditEvent(
   const { codes } = shape;
   const balp = balpOf(resource, { persons: persons.list.length, kind, codes, agents, records });
   for (const flag of balp.flags) flags.add(flag);
+  const consents = consentsOf(records);
+  const states =
+    consents.length === 0 ? [] : consentStates(whatsOf(resource), { context, references, contained: inner, carried });
   const occurred = occurredOf(resource, shape.occurred, AT, context.zone, flags);
 
   return holdWithin({
@@ -97,7 +104,8 @@ export function draftOfAuditEvent(
     recorded,
     purposes,
     breakGlass: isBreakGlass(purposes),
-    consents: consentsOf(records),
+    consents,
+    ...(states.length === 0 ? {} : { consentStates: states }),
     agents,
     records: [...records, ...others],
     recipients,
@@ -111,6 +119,13 @@ export function draftOfAuditEvent(
 /** The consents among the records. */
 function consentsOf(records: readonly DraftRecord[]): string[] {
   return records.flatMap(({ id, type }) => (type === "Consent" && typeof id === "string" ? [id] : []));
+}
+
+function whatsOf(resource: Element): (readonly [Element | undefined, string])[] {
+  return children(resource, "entity", AT).map((entity, i) => {
+    const at = `${AT}.entity[${i}]`;
+    return [child(entity, "what", at), `${at}.what`];
+  });
 }
 
 function kindOf(action: string | undefined, codes: readonly Coding[], flags: Set<string>): ActivityKind {

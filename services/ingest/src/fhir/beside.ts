@@ -1,4 +1,4 @@
-/** What both resources say beside what was done: R5's `patient` and `basedOn`, and whether access was overridden. */
+/** What both resources say beside what was done: R5's `patient`, `basedOn` and `encounter`; whether access was overridden. */
 import type { Coding } from "@medtrace/shared/model/trace-event";
 import type { DraftRecord } from "../normalise/draft.ts";
 import type { AgentParts } from "./agents.ts";
@@ -12,17 +12,23 @@ export function isBreakGlass(purposes: readonly Coding[]): boolean {
   return purposes.some(({ code }) => BREAK_GLASS.has(code));
 }
 
-/** The patient of an R5 resource goes to `parts.persons`; the orders that it was done for are named, not touched. */
+/**
+ * The patient of an R5 resource goes to `parts.persons`; the orders and the encounter that it was done for
+ * are named, not touched. */
 export function namedBeside(resource: Element, at: string, parts: AgentParts): DraftRecord[] {
   const { references, persons, sealing } = parts;
   const patientAt = `${at}.patient`;
   const { patient } = references.read(child(resource, "patient", at), patientAt, { type: "Patient", isPatient: true });
   if (patient !== undefined) persons.place(patient, patientAt);
-  return children(resource, "basedOn", at).flatMap((reference, i): DraftRecord[] => {
-    const { id, type = "Resource", version, search } = references.read(reference, `${at}.basedOn[${i}]`, RESOURCE);
+  const named = (reference: Element | undefined, where: string): DraftRecord[] => {
+    const { id, type = "Resource", version, search } = references.read(reference, where, RESOURCE);
     sealing.text(search);
     return id === undefined ? [] : [{ id, type, ...(version === undefined ? {} : { version }), role: "associated" }];
-  });
+  };
+  return [
+    ...children(resource, "basedOn", at).flatMap((reference, i) => named(reference, `${at}.basedOn[${i}]`)),
+    ...named(child(resource, "encounter", at), `${at}.encounter`),
+  ];
 }
 
 const RESOURCE = { type: "Resource" } as const;

@@ -2,6 +2,7 @@
 import { MedtraceError } from "@medtrace/shared/errors";
 import type { Draft, MappingContext } from "../normalise/draft.ts";
 import { mapInTurns } from "../turns.ts";
+import type { Carried } from "./consents.ts";
 import { child, children, type Element, element, invalid, text } from "./element.ts";
 import { draftOfResource } from "./resource.ts";
 
@@ -56,7 +57,7 @@ export async function draftsOfBundle(
     const made = inEntry(i, () => {
       const entry = entries[i] as Element;
       const at = `Bundle.entry[${i}]`;
-      const draft = draftOfEntry(entry, at, context, resolve);
+      const draft = draftOfEntry(entry, at, context, resolve, (reference) => consents.get(reference));
       const criteria = criteriaOf(entry, at);
       if (criteria === undefined) return draft;
       conditional.add(i);
@@ -67,6 +68,7 @@ export async function draftsOfBundle(
     return made;
   };
   const known = standsFor(entries);
+  const consents = consentsIn(entries);
   const resolve = (fullUrl: string): string | undefined => {
     const target = known.get(fullUrl);
     if (typeof target !== "number") return target;
@@ -103,6 +105,7 @@ function draftOfEntry(
   at: string,
   context: MappingContext,
   resolve: (fullUrl: string) => string | undefined,
+  carried: Carried,
 ): Draft {
   const request = child(entry, "request", at);
   const method = request === undefined ? undefined : text(request, "method", `${at}.request`);
@@ -111,7 +114,7 @@ function draftOfEntry(
   }
   if (entry["resource"] === undefined) throw invalid(`${at}.resource`, "is required", "send events in entries");
   const resource = element(entry["resource"], `${at}.resource`);
-  const draft = draftOfResource(resource, context, resolve);
+  const draft = draftOfResource(resource, context, resolve, carried);
   return method === "PUT" ? { ...draft, messageId: putId(request ?? {}, resource, at) } : draft;
 }
 
@@ -149,4 +152,15 @@ function standsFor(entries: readonly Element[]): ReadonlyMap<string, string | nu
     else if (typeof type === "string" && typeof resource?.id === "string") known.set(fullUrl, `${type}/${resource.id}`);
   }
   return known;
+}
+
+/** Consents of the Bundle, by fullUrl and by relative reference. */
+function consentsIn(entries: readonly Element[]): ReadonlyMap<string, Element> {
+  const found = new Map<string, Element>();
+  for (const { fullUrl, resource } of entries as readonly { fullUrl?: unknown; resource?: Element }[]) {
+    if (resource?.["resourceType"] !== "Consent") continue;
+    if (typeof fullUrl === "string") found.set(fullUrl, resource);
+    if (typeof resource["id"] === "string") found.set(`Consent/${resource["id"]}`, resource);
+  }
+  return found;
 }

@@ -3,6 +3,7 @@ import type { ActivityKind, Coding, RecordRole, SourceFormat } from "@medtrace/s
 import type { Draft, DraftAgent, DraftRecord, MappingContext } from "../normalise/draft.ts";
 import { type AgentParts, agentOf } from "./agents.ts";
 import { isBreakGlass, namedBeside } from "./beside.ts";
+import { type Carried, consentStates } from "./consents.ts";
 import { contained } from "./contained.ts";
 import { occurredOf, requiredInstant } from "./date-time.ts";
 import { canonicalOf, child, children, codings, codingsOf, type Element, invalid, text } from "./element.ts";
@@ -42,6 +43,7 @@ const OF_R5 = ["authorization", "basedOn", "encounter", "patient", "why"] as con
  * The draft of a Provenance: targets were generated (of a deletion: invalidated), entities used as their role says.
  *
  * @param resolve see {@link referenceReader}.
+ * @param carried resources that came along.
  * @throws MedtraceError INPUT_INVALID: no target, no readable recorded time, no agent, or a wrong JSON type;
  * INPUT_TOO_LARGE over a limit; INPUT_UNSUPPORTED for a release of FHIR that is not taken.
  */
@@ -49,9 +51,11 @@ export function draftOfProvenance(
   resource: Element,
   context: MappingContext,
   resolve?: (fullUrl: string) => string | undefined,
+  carried?: Carried,
 ): Draft {
   const flags = new Set<string>();
-  const references = referenceReader(context, { resolve, contained: contained(resource, AT) });
+  const inner = contained(resource, AT);
+  const references = referenceReader(context, { resolve, contained: inner });
   const persons = new Persons();
   const sealing = new Sealing();
   const parts: AgentParts = { context, references, persons, sealing, flags };
@@ -72,6 +76,10 @@ export function draftOfProvenance(
   ];
   const agents = agentElements.flatMap((agent, i) => delegated(agent, `${AT}.agent[${i}]`, parts));
   const { purposes, consents } = reasonsOf(resource, parts);
+  const hasConsents = consents.length > 0 || records.some(({ type }) => type === "Consent");
+  const states = hasConsents
+    ? consentStates(consentReferences(resource), { context, references, contained: inner, carried })
+    : [];
   const occurred = occurredOf(resource, OCCURRED, AT, context.zone, flags);
   return holdWithin({
     format: formatOf(resource),
@@ -87,6 +95,7 @@ export function draftOfProvenance(
     purposes,
     breakGlass: isBreakGlass(purposes),
     consents,
+    ...(states.length === 0 ? {} : { consentStates: states }),
     agents,
     records,
     recipients: [],
@@ -115,6 +124,16 @@ function reasonsOf(resource: Element, { references, sealing }: AgentParts): { pu
     if (id !== undefined && type === "Consent") consents.push(id);
   }
   return { purposes, consents };
+}
+
+/** Where a Provenance may name a Consent: as what it is about, or as what allowed it. */
+function consentReferences(resource: Element): (readonly [Element | undefined, string])[] {
+  const targets = children(resource, "target", AT).map((target, i) => [target, `${AT}.target[${i}]`] as const);
+  const authorizations = children(resource, "authorization", AT).map((authorization, i) => {
+    const at = `${AT}.authorization[${i}]`;
+    return [child(authorization, "reference", at), `${at}.reference`] as const;
+  });
+  return [...targets, ...authorizations];
 }
 
 function recordOf(reference: Element, role: RecordRole, at: string, parts: AgentParts): DraftRecord[] {

@@ -1,6 +1,7 @@
 /** One resource, whatever it is, to a draft: the two types that say how data was used are taken. */
 import type { Draft, MappingContext } from "../normalise/draft.ts";
 import { draftOfAuditEvent } from "./audit-event.ts";
+import type { Carried } from "./consents.ts";
 import { type Element, element, invalid } from "./element.ts";
 import { draftOfProvenance } from "./provenance.ts";
 
@@ -23,10 +24,11 @@ export function draftOfResource(
   value: unknown,
   context: MappingContext,
   resolve?: (fullUrl: string) => string | undefined,
+  carried?: Carried,
 ): Draft {
   const resource = element(value, "resource");
   const type = resourceType(resource);
-  if (type === "AuditEvent") return draftOfAuditEvent(resource, context, resolve);
-  if (type === "Provenance") return draftOfProvenance(resource, context, resolve);
+  if (type === "AuditEvent") return draftOfAuditEvent(resource, context, resolve, carried);
+  if (type === "Provenance") return draftOfProvenance(resource, context, resolve, carried);
   throw invalid("resourceType", "is not one that says how data was used", "send AuditEvent or Provenance");
 }

@@ -8,6 +8,7 @@ import type {
   ActivityKind,
   AgentKind,
   Coding,
+  ConsentState,
   Outcome,
   RecordRole,
   SealedContent,
@@ -60,6 +61,7 @@ export interface Draft {
   readonly purposes: readonly Coding[];
   readonly breakGlass: boolean;
   readonly consents: readonly string[];
+  readonly consentStates?: readonly ConsentState[];
   readonly agents: readonly DraftAgent[];
   readonly records: readonly DraftRecord[];
   readonly recipients: readonly string[];

@@ -61,6 +61,9 @@ export function traceEvent(draft: Draft, parts: EventParts): TraceEvent {
     purposes: draft.purposes,
     breakGlass: draft.breakGlass,
     consents: draft.consents.map((consent) => veil(consent, "Consent")),
+    ...(draft.consentStates === undefined
+      ? {}
+      : { consentStates: draft.consentStates.map((state) => ({ ...state, id: veil(state.id, "Consent") })) }),
     agents: draft.agents.map((agent) => clearAgent(agent, subjects, veil)),
     records: draft.records.map((record) => clearRecord(record, subjects, veil)),
     recipients: draft.recipients.map((recipient) => veil(recipient, "Organization")),

@@ -11,6 +11,7 @@ import {
   type TraceEvent,
   type TraceRecord,
 } from "@medtrace/shared/model/trace-event";
+import type { ConsentStanding } from "../consents.ts";
 import {
   actionOf,
   codesOf,
@@ -36,6 +37,8 @@ export interface Told {
   readonly sealed?: SealedContent | undefined;
   /** Ids of other events of the same request. */
   readonly related?: readonly string[];
+  /** How the consents stood that it relied on, where that was looked up. */
+  readonly consents?: readonly ConsentStanding[];
 }
 
 type Extension = { readonly url: string } & Readonly<Record<string, unknown>>;
@@ -181,17 +184,34 @@ function entityCodes({ release }: Told, type: Coding, role?: Coding): object {
   return { type, ...(role === undefined ? {} : { role }) };
 }
 
-function extensionsOf({ event, sealed, related = [] }: Told): Extension[] {
+function extensionsOf({ event, sealed, reader, related = [], consents = [] }: Told): Extension[] {
   return [
     ...(isPlainAction(event) ? [] : [{ url: "urn:medtrace:activity", valueCode: event.activity.kind }]),
     ...(event.source.patterns ?? []).map((name) => ({ url: "urn:medtrace:pattern", valueString: name })),
     ...event.source.flags.map((flag) => ({ url: "urn:medtrace:flag", valueString: flag })),
     ...related.map((id) => ({
       url: "urn:medtrace:same-request",
-      valueReference: { reference: `AuditEvent/${id}`, type: "AuditEvent" },
+      valueReference: eventReference(id),
     })),
+    ...consents.map((standing) => consentExtension(standing, reader)),
     ...(sealed === undefined ? [] : sealedExtension(sealed)),
   ];
+}
+
+function consentExtension({ consent, version, stood, because }: ConsentStanding, reader: string): Extension {
+  const more = { type: "Consent", ...(version === undefined ? {} : { version }) };
+  return {
+    url: "urn:medtrace:consent",
+    extension: [
+      { url: "consent", valueReference: referenceOf(consent, reader, more) },
+      { url: "stood", valueCode: stood },
+      ...(because === undefined ? [] : [{ url: "because", valueReference: eventReference(because) }]),
+    ],
+  };
+}
+
+function eventReference(id: string): Reference {
+  return { reference: `AuditEvent/${id}`, type: "AuditEvent" };
 }
 
 /** What of the sealed part has no place of its own: it is not known which agent or entity it was said of. */

@@ -5,6 +5,7 @@ import { MedtraceError } from "@medtrace/shared/errors";
 import { subjectRecordId } from "@medtrace/shared/model/trace-event";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { standingAt } from "../answers.ts";
+import { consentStandings } from "../consents.ts";
 import type { QueryContext } from "../context.ts";
 import { eventState } from "../event-state.ts";
 import { veiled } from "../names.ts";
@@ -58,7 +59,8 @@ export async function fhirRoutes(server: FastifyInstance, ctx: QueryContext): Pr
           const { height } = await ctx.standing();
           const related = (await relatedTo(ctx, viewer, [state.event], height - 1)).get(event.id) ?? [];
           const sealed = await opened(ctx, reader, event);
-          return auditEventOf({ event, release, reader: reader.institution, sealed, related });
+          const consents = await consentStandings(ctx, viewer, state.event, height - 1);
+          return auditEventOf({ event, release, reader: reader.institution, sealed, related, consents });
         });
         return reply.type(FHIR_JSON).send(JSON.stringify(resource));
       },

@@ -9,6 +9,7 @@ import { FEED_ENTRIES, FEED_RANGES_MAX } from "@medtrace/shared/model/feed-state
 import {
   type ActivityKind,
   type AgentKind,
+  type ConsentState,
   type Outcome,
   type RecordRole,
   TRACE_EVENT_FORMAT,
@@ -55,6 +56,8 @@ const AGENTS = keysOf<AgentKind>({
   unknown: true,
 });
 
+const CONSENT_STATUSES = keysOf<ConsentState["status"]>({ active: true, "not-active": true, "entered-in-error": true });
+
 /** Why bytes are not a trace event. */
 export class ShapeFault extends Error {}
 
@@ -80,6 +83,7 @@ export function readTraceEvent(bytes: Uint8Array): TraceEvent {
   list(event["purposes"], "purposes", coding);
   boolean(event["breakGlass"], "breakGlass");
   list(event["consents"], "consents", text);
+  if (event["consentStates"] !== undefined) list(event["consentStates"], "consentStates", consentState);
   list(event["agents"], "agents", agent);
   list(event["records"], "records", record);
   list(event["recipients"], "recipients", text);
@@ -152,6 +156,17 @@ function agent(value: unknown, where: string): void {
   list(roles, "agents.roles", text);
   if (requestor !== undefined) boolean(requestor, "agents.requestor");
   if (onBehalfOf !== undefined) text(onBehalfOf, "agents.onBehalfOf");
+}
+
+function consentState(value: unknown, where: string): void {
+  const { id, version, status, from, to } = object(value, where);
+  text(id, where);
+  if (version !== undefined) text(version, where);
+  oneOf(CONSENT_STATUSES, status, where);
+  for (const bound of [from, to]) {
+    if (bound !== undefined && (typeof bound !== "string" || !UTC.test(bound)))
+      throw new ShapeFault(`${where} has no UTC time`);
+  }
 }
 
 function record(value: unknown, where: string): void {

@@ -3,9 +3,11 @@ import { MedtraceError } from "@medtrace/shared/errors";
 import { unseal } from "@medtrace/shared/model/seal";
 import { type SealedContent, subjectRecordId } from "@medtrace/shared/model/trace-event";
 import type { FastifyInstance, FastifyReply } from "fastify";
+import { consentStandings } from "../consents.ts";
 import type { QueryContext } from "../context.ts";
 import { type EventState, eventState, servedAnchor } from "../event-state.ts";
 import { evidenceText } from "../evidence.ts";
+import type { Viewer } from "../scope.ts";
 import { servedEvent } from "../served.ts";
 import { traced } from "../traced.ts";
 import type { VerifiedEvent } from "../verified.ts";
@@ -26,7 +28,9 @@ export function eventRoutes(app: FastifyInstance, ctx: QueryContext): void {
       const state = await eventState(ctx, viewer, id);
       isAbout(aboutOf(id, state));
       const opened = request.query.unseal === true ? { sealed: await open(ctx, request.caller, state) } : {};
-      return { ...(await ctx.standing()), id, ...(await told(ctx, state)), ...opened };
+      const standing = await ctx.standing();
+      const consents = await consentsOf(ctx, viewer, state, standing.height);
+      return { ...standing, id, ...(await told(ctx, state)), ...consents, ...opened };
     });
   });
 
@@ -59,6 +63,12 @@ export function eventRecordId(id: string): string {
 function aboutOf(id: string, state: EventState): string[] {
   const subjects = state.state === "verified" ? state.event.event.subjects : [];
   return [eventRecordId(id), ...subjects.map(subjectRecordId)];
+}
+
+/** The consents that it relied on, and whether they stood. */
+async function consentsOf(ctx: QueryContext, viewer: Viewer, state: EventState, height: number): Promise<object> {
+  if (state.state !== "verified" || state.event.event.consents.length === 0) return {};
+  return { consents: await consentStandings(ctx, viewer, state.event, height - 1) };
 }
 
 async function told(ctx: QueryContext, state: EventState): Promise<object> {
