@@ -22,6 +22,8 @@ export const USUAL_DELIMITERS: Delimiters = {
 
 /** Printable ASCII that is neither letter nor digit: anything else would tear values apart. */
 const DELIMITER = /^[!-/:-@[-`{-~]$/;
+/** What nearly every header begins with. */
+const USUAL = "|^~\\&|";
 const HINT = "MSH starts as MSH|^~\\&| or with other punctuation in the place of | ^ ~ \\ &";
 
 /**
@@ -31,6 +33,7 @@ const HINT = "MSH starts as MSH|^~\\&| or with other punctuation in the place of
  * @throws MedtraceError INPUT_MALFORMED at the first or second field.
  */
 export function readDelimiters(line: string): Delimiters {
+  if (line.startsWith(USUAL, 3)) return USUAL_DELIMITERS;
   const name = line.slice(0, 3);
   const field = line[3];
   if (field === undefined || !DELIMITER.test(field)) {

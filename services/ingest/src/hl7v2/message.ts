@@ -71,7 +71,6 @@ const VERSIONS: ReadonlySet<string> = new Set(
 const FIELDS_KEPT = 64;
 /** Up to here, looking for a field costs less than cutting all of them. */
 const NEAR_FIELD = 3;
-const SEGMENT_NAME = /^[A-Z][A-Z0-9]{2}/;
 /** At least one character that is neither white space nor a control: an id of nothing else would be everyone's. */
 const PRINTED = /[^\s\p{C}]/u;
 const LINE_END = /\r\n|\r|\n/;
@@ -131,14 +130,27 @@ function readSegments(text: string, syntax: Syntax, flags: Hl7Flag[]): Segment[]
   const segments: Segment[] = [];
   for (const line of lines) {
     if (line === "") continue;
-    const name = line.slice(0, 3);
-    if (SEGMENT_NAME.test(name) && (line.length === 3 || line[3] === syntax.delimiters.field)) {
-      segments.push(new Segment(name, line, syntax));
+    if (isNamed(line) && (line.length === 3 || line[3] === syntax.delimiters.field)) {
+      segments.push(new Segment(line.slice(0, 3), line, syntax));
     } else if (line.trim() !== "" && !flags.includes("hl7:not-a-segment")) {
       flags.push("hl7:not-a-segment");
     }
   }
   return segments;
+}
+
+/** True where a line begins with a segment's name: a capital letter, then two more or digits. */
+function isNamed(line: string): boolean {
+  if (line.length < 3 || isDigit(line.charCodeAt(0))) return false;
+  for (let i = 0; i < 3; i++) {
+    const code = line.charCodeAt(i);
+    if (!isDigit(code) && (code < 0x41 || code > 0x5a)) return false;
+  }
+  return true;
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
 }
 
 /** `\X…\` under the ASCII default holds UTF-8 as often as anything else; what is not valid is read byte by byte. */
@@ -185,10 +197,21 @@ export function field(segment: Segment, n: number, rep = 1, comp = 1, sub = 1): 
 }
 
 /** A value inside one of a field's {@link repetitions}, as {@link field} gives it. */
-export function part({ syntax }: Segment, repetition: string, comp = 1, sub = 1): string {
+export function part(segment: Segment, repetition: string, comp = 1, sub = 1): string {
   if (repetition === "" || repetition === HL7_NULL) return "";
-  const { component, subcomponent } = syntax.delimiters;
-  const value = piece(piece(repetition, component, comp - 1), subcomponent, sub - 1);
+  return subpart(segment, piece(repetition, segment.syntax.delimiters.component, comp - 1), sub);
+}
+
+/** The first components of a repetition, cut once for those who ask for several; escaped. */
+export function components({ syntax }: Segment, repetition: string, max: number): readonly string[] {
+  const { component } = syntax.delimiters;
+  return repetition.includes(component) ? repetition.split(component, max) : [repetition];
+}
+
+/** A value inside one of a repetition's {@link components}, as {@link field} gives it; "" where there is none. */
+export function subpart({ syntax }: Segment, component: string | undefined, sub = 1): string {
+  if (component === undefined || component === "") return "";
+  const value = piece(component, syntax.delimiters.subcomponent, sub - 1);
   return value === "" || value === HL7_NULL ? "" : unescapeValue(value, syntax.delimiters, syntax.decode).trim();
 }
 

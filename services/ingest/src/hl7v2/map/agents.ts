@@ -2,7 +2,7 @@
 import type { DraftAgent } from "../../normalise/draft.ts";
 import { knownInstitution } from "../../normalise/institutions.ts";
 import { AGENTS_MAX, cut, SEALED_VALUE_LENGTH_MAX } from "../limits.ts";
-import { field, part, rawField, repetitions, type Segment, spoken } from "../message.ts";
+import { components, field, part, rawField, repetitions, type Segment, spoken, subpart } from "../message.ts";
 import { assignerOf, authorityNames, type Flags, type Hl7Context, idText } from "./context.ts";
 
 /** A field that names staff: XCN (or PPN, which begins as XCN does), or NDL, whose first component holds the name. */
@@ -72,6 +72,10 @@ const PROVIDER_ROLES: ReadonlyMap<string, string> = new Map([
   ["PP", "primary-care"],
 ]);
 
+/** An XCN up to its assigning authority. */
+const XCN_PARTS = 9;
+/** Of prefix, given, middle and family name in XCN and CNN. */
+const NAME_PLACES = [6, 3, 4, 2] as const;
 /** An XCN.1 that holds blanks is a name in the wrong place. */
 const STAFF_ID = /^[^\s,]+$/;
 
@@ -128,9 +132,12 @@ class Staff {
   }
 
   add(segment: Segment, text: string, n: number, role: string, form?: "NDL"): void {
-    const name = form === "NDL" ? nameOf((i) => part(segment, text, 1, i)) : nameOf((i) => part(segment, text, i));
-    const assigner = form === "NDL" ? undefined : assignerOf(segment, text, "XCN", this.#context);
-    this.#add(part(segment, text, 1), name, role, assigner, `${segment.name}-${n}`);
+    const parts = components(segment, text, XCN_PARTS);
+    const [first] = parts;
+    const isNdl = form === "NDL";
+    const name = nameOf((place) => (isNdl ? subpart(segment, first, place) : subpart(segment, parts[place - 1])));
+    const assigner = isNdl || parts.length < XCN_PARTS ? undefined : assignerOf(segment, text, "XCN", this.#context);
+    this.#add(subpart(segment, first), name, role, assigner, `${segment.name}-${n}`);
   }
 
   /** PRD-7 (id), PRD-2 (name) and PRD-1 (role): the parties of a referral. */
@@ -161,12 +168,14 @@ class Staff {
   }
 }
 
-/** Prefix, given, middle and family name, at the places that XCN and CNN have them. */
+/** Prefix, given, middle and family name. */
 function nameOf(at: (place: number) => string): string {
-  return [6, 3, 4, 2]
-    .map(at)
-    .filter((word) => word !== "")
-    .join(" ");
+  let name = "";
+  for (const place of NAME_PLACES) {
+    const word = at(place);
+    if (word !== "") name = name === "" ? word : `${name} ${word}`;
+  }
+  return name;
 }
 
 /** The institution that MSH-22 (from v2.7), else MSH-4 names; one the directory does not know stays as its name. */

@@ -56,6 +56,7 @@ export function assignerOf(
   form: IdentifierForm,
   context: Hl7Context,
 ): string | undefined {
+  if (!text.includes(segment.syntax.delimiters.component)) return undefined;
   for (const name of assignerNames(segment, text, form)) {
     const known = knownInstitution(name, context);
     if (known !== undefined) return known;

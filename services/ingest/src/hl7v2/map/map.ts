@@ -189,8 +189,8 @@ function sequenceNumber(msh: Segment): number | undefined {
 function systemName(msh: Segment, n: number): string {
   const { component, subcomponent, escape: escaping } = msh.syntax.delimiters;
   const text = rawField(msh, n);
-  const isPlain = ![component, subcomponent, escaping].some((mark) => text.includes(mark));
-  if (isPlain) return idText(field(msh, n), `MSH-${n}`);
+  if (!text.includes(component) && !text.includes(subcomponent) && !text.includes(escaping))
+    return idText(field(msh, n), `MSH-${n}`);
   const parts = [1, 2, 3].map((component) => idText(field(msh, n, 1, component), `MSH-${n}`));
   return parts.join("^").replace(/\^+$/, "");
 }

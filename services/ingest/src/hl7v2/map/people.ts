@@ -1,7 +1,7 @@
 /** Patients that a message names, and what of them is sealed. */
 import type { Identifier } from "@medtrace/shared/ports/vault";
 import { IDENTIFIERS_MAX, SEALED_VALUE_LENGTH_MAX } from "../limits.ts";
-import { part, repetitions, type Segment } from "../message.ts";
+import { components, rawField, repetitions, type Segment, subpart } from "../message.ts";
 import { type Flags, type Hl7Context, universalUri } from "./context.ts";
 
 export interface SealedIdentifier {
@@ -41,6 +41,9 @@ const NOT_OF_A_PERSON = /^(?:AN|ANC|AND|ANON|ANT|VN|VNC|VND|VNT|VNON)$/;
 /** What systems put where a number is wanted and none is known; it would make one person of many. */
 const PLACEHOLDER = /^(?:0|([0-9xX])\1{5,}|unknown|none|null|n\/?a|unassigned|pending)$/i;
 
+/** Value, check digit, its scheme, assigner and type of a CX. */
+const CX_PARTS = 5;
+
 const NOBODY: Person = { identifiers: [], sealed: [] };
 
 export const personOfPid = (pid: Segment, flags: Flags, context: Hl7Context): Person =>
@@ -58,15 +61,17 @@ function personOf(segment: Segment, fields: readonly IdentifierField[], flags: F
   const identifiers: Identifier[] = [];
   const sealed: SealedIdentifier[] = [];
   for (const { field, system: fallback } of fields) {
+    if (rawField(segment, field) === "") continue;
     for (const text of repetitions(segment, field)) {
-      const value = part(segment, text, 1);
+      const parts = components(segment, text, CX_PARTS);
+      const value = subpart(segment, parts[0]);
       if (value === "") continue;
       if (PLACEHOLDER.test(value)) {
         flags.add("hl7:placeholder-identifier");
         continue;
       }
-      const type = part(segment, text, 5).toUpperCase();
-      const system = systemOf(segment, text, type, fallback);
+      const type = subpart(segment, parts[4]).toUpperCase();
+      const system = systemOf(segment, parts[3], type, fallback);
       if (value.length > SEALED_VALUE_LENGTH_MAX || system.length > SEALED_VALUE_LENGTH_MAX) {
         flags.add("hl7:identifiers-cut");
         continue;
@@ -85,9 +90,10 @@ function personOf(segment: Segment, fields: readonly IdentifierField[], flags: F
 }
 
 /** Assigning authority (CX.4: universal id, else namespace), else the type (CX.5), else what the field stands for. */
-function systemOf(segment: Segment, text: string, type: string, fallback: string): string {
-  const universal = part(segment, text, 4, 2);
-  const authority = universal === "" ? part(segment, text, 4, 1) : universalUri(universal, part(segment, text, 4, 3));
+function systemOf(segment: Segment, assigner: string | undefined, type: string, fallback: string): string {
+  const universal = subpart(segment, assigner, 2);
+  const authority =
+    universal === "" ? subpart(segment, assigner) : universalUri(universal, subpart(segment, assigner, 3));
   const system = authority || type || fallback;
   // An account number equal to somebody's patient number must not make the two one person.
   const account = NOT_OF_A_PERSON.test(type) || (fallback === "PID-18" && type === "");
