@@ -80,6 +80,12 @@ describe("medtrace audit", () => {
     );
   });
 
+  test("an institution that audits with its own log set has its own records recomputed", async () => {
+    assert.equal((await audit([], { LEDGER_OWNER: "HospitalAMSP" })).code, 0);
+    assert.equal((await audit([], { LEDGER_OWNER: "HospitalBMSP" })).code, 1);
+    assert.equal((await audit([], { LEDGER_OWNER: "HospitalBMSP", EVENT_LOG_URL: undefined })).code, 0);
+  });
+
   test("roots that the records do not give are told, batch by batch, and end with 1", async () => {
     const { code, out } = await audit(["--records-of", "HospitalBMSP", "--json"]);
     assert.equal(code, 1);

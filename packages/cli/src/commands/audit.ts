@@ -24,8 +24,8 @@ export const addAudit: AddCommand = (program, cli) => {
     description:
       "Reads the ledger that LEDGER_URL names as LEDGER_OWNER, which needs no more than read access: a supervisor gives\n" +
       "its own peer alone. Checks every block, every signature and majority behind an anchored batch, every stream for\n" +
-      "gaps, overlaps and forks, and the heads that the world state holds. With --records-of, and EVENT_LOG_URL set,\n" +
-      "every batch of that institution is recomputed from its records too.",
+      "gaps, overlaps and forks, and the heads that the world state holds. Where EVENT_LOG_URL names the event log of\n" +
+      "LEDGER_OWNER, or of --records-of, every batch of it is recomputed from its records too.",
     examples: [
       "medtrace audit",
       "LEDGER_URL=fabric://peer.supervisor:7051/medtrace/medtrace LEDGER_OWNER=SupervisorMSP medtrace audit --json",
@@ -33,13 +33,16 @@ export const addAudit: AddCommand = (program, cli) => {
     ],
     exits: "0 sound, 1 something is not (each finding is told), 2 could not be checked",
   })
-    .option("--records-of <institution>", "MSP id of the institution whose event log EVENT_LOG_URL is")
+    .option(
+      "--records-of <institution>",
+      "MSP id of the institution whose event log EVENT_LOG_URL is, by default LEDGER_OWNER",
+    )
     .action(
       ending(async (options: Options) => {
         const { ledgerUrl, ledgerOwner } = engineSettings(cli.env);
         await using stack = new AsyncDisposableStack();
-        const eventLog = options.recordsOf === undefined ? undefined : stack.use(await openRecords(cli));
-        const records = eventLog === undefined ? undefined : { eventLog, owner: options.recordsOf ?? "" };
+        const owner = options.recordsOf ?? (cli.env["EVENT_LOG_URL"] ? ledgerOwner : undefined);
+        const records = owner === undefined ? undefined : { eventLog: stack.use(await openRecords(cli)), owner };
         const ledger = stack.use(await openLedgerAudit(ledgerUrl, { owner: ledgerOwner }));
         return await run(cli, ledger, records, options.json === true);
       }),
