@@ -1,7 +1,6 @@
 /** An audit message by syslog over TLS, as the real program takes, anchors and proves it. */
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import test from "node:test";
 import { connect, type TLSSocket } from "node:tls";
@@ -29,15 +28,17 @@ test("a DICOM audit message by syslog over TLS is traced for the certificate's i
     await writeFile(path, text);
     return path;
   };
-  const port = await freePort();
   await using running = await start(data, {
-    INGEST_SYSLOG_PORT: String(port),
+    INGEST_SYSLOG_PORT: "0",
     INGEST_SYSLOG_TLS_CERT: await file("cert.pem", SERVER.cert),
     INGEST_SYSLOG_TLS_KEY: await file("key.pem", SERVER.key),
     INGEST_SYSLOG_TLS_CLIENT_CA: await file("clients.pem", PACS.cert),
   });
   const content = Buffer.from(AUDIT);
-  await sent(port, Buffer.concat([Buffer.from(`${content.length} `), content]));
+  await sent(
+    Number(running.places.syslog?.split(":").at(-1)),
+    Buffer.concat([Buffer.from(`${content.length} `), content]),
+  );
 
   const bearer = await token(data, "hospital-b", "trace/lineage.read");
   await settled(running, bearer, 1);
@@ -55,14 +56,6 @@ test("a DICOM audit message by syslog over TLS is traced for the certificate's i
   const proven = await medtrace(["verify", out]);
   assert.equal(proven.code, 0, proven.stdout + proven.stderr);
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** Sends the bytes and ends the connection; resolves when the listener has ended it too. */
 async function sent(port: number, bytes: Buffer): Promise<void> {

@@ -49,6 +49,8 @@ export async function medtrace(args: readonly string[], env: Readonly<Record<str
 export interface Places {
   readonly ingest: string;
   readonly mllp: string;
+  /** Where its certificates are given. */
+  readonly syslog?: string;
   readonly ledgerWriter: string;
   readonly query: string;
 }

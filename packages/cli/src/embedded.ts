@@ -24,6 +24,8 @@ export interface Places {
   readonly data: string;
   readonly ingest: string;
   readonly mllp: string;
+  /** Undefined where it is off. */
+  readonly syslog: string | undefined;
   readonly ledgerWriter: string;
   readonly query: string;
   /** In the order in which they must be disposed of: what takes work in first, what stores it last. */
@@ -81,6 +83,7 @@ export async function startEmbedded(env: Environment, logOf: (service: string) =
       data: engines.data,
       ingest: ingest.url,
       mllp: ingest.mllp,
+      syslog: ingest.syslog,
       ledgerWriter: writer.url,
       query: url,
       services: opened,

@@ -21,6 +21,7 @@ const PORTS: Readonly<Record<Service, readonly (readonly [variable: string, of: 
   ingest: [
     ["INGEST_PORT", "address"],
     ["INGEST_MLLP_PORT", "mllp"],
+    ["INGEST_SYSLOG_PORT", "syslog"],
   ],
   "ledger-writer": [["LEDGER_WRITER_PORT", "address"]],
   query: [["QUERY_PORT", "address"]],
@@ -71,6 +72,7 @@ export async function startProcesses(env: Environment, log: Logger): Promise<Pla
       data,
       ingest: ingest.address,
       mllp: ingest.mllp ?? "",
+      syslog: ingest.syslog,
       ledgerWriter: writer.address,
       query: query.address,
       services: [{ [Symbol.asyncDispose]: end }],
@@ -84,7 +86,8 @@ export async function startProcesses(env: Environment, log: Logger): Promise<Pla
 /** What a service's "ready" line says. */
 interface Ready {
   readonly address: string;
-  readonly mllp?: string;
+  readonly mllp?: string | undefined;
+  readonly syslog?: string | undefined;
 }
 
 class Keeper {
@@ -163,15 +166,15 @@ class Keeper {
 
   /** Warnings are always passed on; the rest only to who set LOG_LEVEL. */
   #hear(line: string): void {
-    const { level, msg, address, mllp } = logLine(line);
-    if (msg === "ready" && address !== undefined) this.#isReady({ address, ...(mllp === undefined ? {} : { mllp }) });
+    const { level, msg, address, mllp, syslog } = logLine(line);
+    if (msg === "ready" && address !== undefined) this.#isReady({ address, mllp, syslog });
     if (this.#env["LOG_LEVEL"] !== undefined || level === undefined || WARN.has(level)) {
       process.stderr.write(`${line}\n`);
     }
   }
 }
 
-function logLine(line: string): { level?: string; msg?: string; address?: string; mllp?: string } {
+function logLine(line: string): { level?: string; msg?: string; address?: string; mllp?: string; syslog?: string } {
   try {
     return JSON.parse(line) as ReturnType<typeof logLine>;
   } catch {

@@ -37,14 +37,14 @@ export const addStart: AddCommand = (program, cli) => {
     );
 };
 
-function placesLine({ ingest, mllp, ledgerWriter, query, data }: Places): string {
-  return `${JSON.stringify({ ingest, mllp, ledgerWriter, query, data })}\n`;
+function placesLine({ ingest, mllp, syslog, ledgerWriter, query, data }: Places): string {
+  return `${JSON.stringify({ ingest, mllp, syslog, ledgerWriter, query, data })}\n`;
 }
 
-function banner({ ingest, mllp, ledgerWriter, query, data }: Places): string {
+function banner({ ingest, mllp, syslog, ledgerWriter, query, data }: Places): string {
   return `medtrace is up, on the data folder ${data}
   ingest         ${ingest}   FHIR and HL7 v2 by HTTP; docs at ${ingest}/docs
-  MLLP           ${mllp}
+  MLLP           ${mllp}${syslog === undefined ? "" : `\n  syslog, TLS    ${syslog}`}
   ledger-writer  ${ledgerWriter}
   query          ${query}   lineage, evidence; docs at ${query}/docs
 
