@@ -27,6 +27,7 @@ import type { MappingContext } from "./normalise/draft.ts";
 import { observeMllp, observePipeline, observeRefusals, observeSyslog } from "./observe.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
 import { catchUpReceipts } from "./pipeline/receipts.ts";
+import { addProvRoutes } from "./prov/routes.ts";
 import { limitRate } from "./rate-limit.ts";
 import { loadSyslogTls, openSyslog } from "./syslog/open.ts";
 import { createTake as createSyslogTake } from "./syslog/take.ts";
@@ -112,6 +113,7 @@ export async function startIngest(parts: IngestParts): Promise<RunningIngest> {
   requireBearer(server, verifier);
   const { bodyBytesMax } = settings;
   addHl7Routes(server, { take: takeBy("hl7v2"), bodyBytesMax });
+  addProvRoutes(server, { intake, context, bodyBytesMax, now_ms, onRefused: refusals("prov-json") });
   const intakeFhir = feeds.watch(intake, "fhir");
   await server.register(
     fhirRoutes({

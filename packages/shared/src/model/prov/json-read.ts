@@ -31,15 +31,16 @@ const DATE_TIME = /^\d{4}-(\d\d)-(\d\d)T(\d\d):[0-5]\d:[0-5]\d(\.\d{1,18})?(Z|[+
  * one namespace. Blank identifiers of relations are left out, as they name nothing.
  *
  * @param json the value, parsed with bounded nesting.
+ * @param limits a caller's own, where they are lower.
  * @throws MedtraceError INPUT_INVALID at the place of what is not PROV-JSON; INPUT_UNSUPPORTED for what PROV-DM itself has
  * not (mentions, qualified alternates); INPUT_TOO_LARGE over {@link PROV_JSON_LIMITS}. A place is the kind and the
  * position within it, as `used[3]`: nothing of the input is repeated.
  */
-export function readProvJson(json: unknown): ProvDocument {
+export function readProvJson(json: unknown, limits: { readonly statementsMax?: number } = {}): ProvDocument {
   const { prefix, bundle, ...groups } = objectOf(json, "$");
   const namespaces = new Namespaces();
   const names = NameReader.of(namespaces).within(prefix, "prefix");
-  const count = counter(PROV_JSON_LIMITS.statementsMax);
+  const count = counter(limits.statementsMax ?? PROV_JSON_LIMITS.statementsMax);
   const own = readContents(groups, { names, count, at: "" });
   const bundles = Object.entries(objectOf(bundle ?? {}, "bundle"));
   if (bundles.length > PROV_JSON_LIMITS.bundlesMax) {
