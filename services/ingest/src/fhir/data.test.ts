@@ -33,7 +33,13 @@ const kindIn = (name: string): string =>
 test("every example of BALP conforms to what it claims", (t) => {
   if (BALP.length === 0) t.diagnostic(`no data in ${FOLDER}`);
   for (const { name, resource } of BALP) {
-    const { flags, activity, persons } = draftOf(resource);
+    const { flags, activity, persons, patterns } = draftOf(resource);
+    const [claim = ""] = (resource["meta"] as { profile: string[] }).profile;
+    assert.deepEqual(patterns, [claim.slice(claim.indexOf("BasicAudit.") + "BasicAudit.".length)], name);
+    // Without its claim it is still known by its shape, unless all of it is how a token was used.
+    if (!claim.includes("accessTokenUse")) {
+      assert.deepEqual(draftOf({ ...resource, meta: undefined }).patterns, patterns, name);
+    }
     const odd = name.includes("ReadOServerMin") ? ["fhir:unidentified-agent"] : [];
     assert.deepEqual(flags, odd, name);
     if (kindIn(name) !== "") assert.equal(activity.kind, kindIn(name), name);
