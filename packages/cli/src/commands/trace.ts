@@ -11,10 +11,11 @@ interface Options extends QueryOptions {
   readonly depth: number;
   readonly limit: number;
   readonly format: (typeof FORMATS)[number];
+  readonly bundles?: "none" | "institution";
 }
 
 /** For people, as query answers, and as W3C PROV. */
-const FORMATS = ["text", "json", "prov-json", "prov-n", "turtle", "json-ld"] as const;
+const FORMATS = ["text", "json", "prov-json", "prov-n", "turtle", "trig", "json-ld", "prov-xml"] as const;
 
 export const addTrace: AddCommand = (program, cli) => {
   const command = describe(program, {
@@ -39,6 +40,12 @@ export const addTrace: AddCommand = (program, cli) => {
       new Option("--format <form>", "for people, as JSON, or as W3C PROV (lineage alone)")
         .choices(FORMATS)
         .default("text"),
+    )
+    .addOption(
+      new Option("--bundles <by>", "W3C PROV with a bundle for what each institution attests").choices([
+        "none",
+        "institution",
+      ]),
     );
   withQueryOptions(command).action(
     ending(async (record: string, options: Options) => {
@@ -48,7 +55,8 @@ export const addTrace: AddCommand = (program, cli) => {
       const lineage = `${path}/lineage?direction=${direction}&depth=${depth}`;
       const format = options.json === true ? "json" : options.format;
       if (format !== "text" && format !== "json") {
-        const document = await ask({ method: "GET", path: `${lineage}&format=${format}` });
+        const bundles = options.bundles === undefined ? "" : `&bundles=${options.bundles}`;
+        const document = await ask({ method: "GET", path: `${lineage}&format=${format}${bundles}` });
         cli.out(document.endsWith("\n") ? document : `${document}\n`);
         return EXIT_OK;
       }
