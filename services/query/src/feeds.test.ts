@@ -81,6 +81,22 @@ test("a period is answered by the statements that reach into it, and tells where
   assert.equal((await stack.get("/v1/feeds?from=yesterday")).status, 422);
 });
 
+test("what was stated of a feed has evidence, for any time between", async () => {
+  await using stack = await startStack();
+  const ids = await stack.publish(...[0, 1, 2, 3].map((i) => statement("p", i, [i * 15, i * 15 + 15])));
+  const feed = "hospital-a/Feed/mllp/EHR%7CA";
+  const proven = async (body: object): Promise<[number, string[]]> => {
+    const { status, body: file } = await stack.post("/v1/evidence", { feed, ...body });
+    const events = (file.events ?? []) as { event: string }[];
+    return [status, events.map(({ event }) => JSON.parse(event).id)];
+  };
+  assert.deepEqual(await proven({}), [200, ids]);
+  assert.deepEqual(await proven({ from: at(20), to: at(40) }), [200, [ids[1], ids[2]]]);
+  assert.deepEqual(await proven({ from: at(60) }), [404, []]);
+  assert.equal((await stack.post("/v1/evidence", { feed, record: "x" })).status, 422);
+  assert.equal((await stack.post("/v1/evidence", { feed }, B)).status, 404);
+});
+
 test("an institution sees its own feeds and nobody else's, a supervisor all", async () => {
   await using stack = await startStack();
   await stack.publish(statement("p", 0, [0, 15]), statement("p", 0, [0, 15], { institution: "hospital-b" }));

@@ -58,8 +58,8 @@ export async function totalledFeeds(
   window: FeedsWindow,
   blockMax: number,
 ): Promise<TotalledFeeds> {
-  const { events, truncated, integrityFailures } = await statements(ctx, viewer, window, blockMax);
-  const byFeed = Map.groupBy(events, ({ id }) => id);
+  const { statements, truncated, integrityFailures } = await feedStatements(ctx, viewer, window, blockMax);
+  const byFeed = Map.groupBy(statements.flatMap(foundIn), ({ id }) => id);
   const feeds = [...byFeed].map(([id, own]) => totalled(id, own)).sort((a, b) => (a.feed < b.feed ? -1 : 1));
   return { feeds, truncated, integrityFailures };
 }
@@ -71,17 +71,23 @@ interface Found extends StatedPeriod {
   readonly institution: string;
 }
 
-async function statements(
+/** Statements of feeds, the newest first. */
+export interface FeedStatements extends Pick<TotalledFeeds, "truncated" | "integrityFailures"> {
+  readonly statements: readonly VerifiedEvent[];
+}
+
+/** The statements that a viewer may see and whose periods reach into a window, of blocks up to `blockMax`. */
+export async function feedStatements(
   ctx: QueryContext,
   viewer: Viewer,
   { feed, from, to, limit }: FeedsWindow,
   blockMax: number,
-): Promise<{ readonly events: readonly Found[]; readonly truncated: boolean; readonly integrityFailures: number }> {
+): Promise<FeedStatements> {
   const facets: readonly Facet[] = [{ kind: "system", value: feed ?? EVERY_SYSTEM }];
   const belongs = foundBy(facets, viewer);
   const start = from === undefined ? {} : { from: new Date(Date.parse(from) - PERIOD_MS_MAX).toISOString() };
   const filter = { facets, ...viewFilter(viewer), ...start, ...(to === undefined ? {} : { to }), blockMax };
-  const events: Found[] = [];
+  const statements: VerifiedEvent[] = [];
   let integrityFailures = 0;
   let after: { at: string; seq: number } | undefined;
   for (let looked = 0; ; ) {
@@ -94,14 +100,14 @@ async function statements(
     for (const [i, stored] of page.events.entries()) {
       const checked = await ctx.verifier.check(stored, belongs);
       if (checked.state !== "verified") integrityFailures += 1;
-      else if (from === undefined || endOf(checked) > from) events.push(...foundIn(checked));
-      if (events.length < limit) continue;
-      return { events, truncated: page.more || i + 1 < page.events.length, integrityFailures };
+      else if (from === undefined || endOf(checked) > from) statements.push(checked);
+      if (statements.length < limit) continue;
+      return { statements, truncated: page.more || i + 1 < page.events.length, integrityFailures };
     }
     const last = page.events.at(-1);
     looked += page.events.length;
-    if (!page.more || last === undefined) return { events, truncated: false, integrityFailures };
-    if (looked >= LOOKED_AT_MAX) return { events, truncated: true, integrityFailures };
+    if (!page.more || last === undefined) return { statements, truncated: false, integrityFailures };
+    if (looked >= LOOKED_AT_MAX) return { statements, truncated: true, integrityFailures };
     after = { at: last.at, seq: last.seq };
   }
 }

@@ -7,6 +7,7 @@ import { closureOf } from "../closure.ts";
 import type { QueryContext } from "../context.ts";
 import { eventState } from "../event-state.ts";
 import { evidenceText } from "../evidence.ts";
+import { feedStatements } from "../feeds.ts";
 import { knownNames, tokenOf } from "../names.ts";
 import { allEvents, periodOf } from "../pages.ts";
 import { notFound, type Viewer } from "../scope.ts";
@@ -15,11 +16,15 @@ import type { CheckedEvent, VerifiedEvent } from "../verified.ts";
 import { eventRecordId, sendEvidence } from "./events.ts";
 import { documented, READ } from "./schema.ts";
 
+/** Stands for feeds in the trace of queries: whose they are is in the statements themselves. */
+const FEEDS_RECORD = "urn:medtrace:feeds";
+
 interface Selection {
   readonly events?: readonly string[];
   readonly record?: string;
   readonly subject?: string;
   readonly agent?: string;
+  readonly feed?: string;
   readonly from?: string;
   readonly to?: string;
 }
@@ -35,14 +40,19 @@ export function evidenceRoutes(app: FastifyInstance, ctx: QueryContext): void {
       record: id,
       subject: id,
       agent: id,
+      feed: { type: "string", minLength: 1, maxLength: 8_192 },
       from: time,
       to: time,
     },
   };
-  const schema = documented("evidence", "Evidence of several events: by ids, or by record, subject or agent", { body });
+  const schema = documented("evidence", "Evidence of several events: by ids, or by record, subject, agent or feed", {
+    body,
+  });
   app.post<{ Body: Selection }>("/v1/evidence", { config: READ, schema }, async (request, reply) => {
     const selection = request.body;
-    const asked = selection.events ?? [selection.record ?? selection.subject ?? selection.agent ?? ""];
+    const asked = selection.events ?? [
+      selection.record ?? selection.subject ?? selection.agent ?? selection.feed ?? "",
+    ];
     const text = await traced(ctx, request, asked, async (viewer, isAbout) => {
       const { events, about } = await select(ctx, viewer, selection);
       isAbout(about);
@@ -57,10 +67,10 @@ async function select(
   viewer: Viewer,
   selection: Selection,
 ): Promise<{ readonly events: readonly VerifiedEvent[]; readonly about: About }> {
-  const { events, record, subject, agent } = selection;
-  const ways = [events, record, subject, agent].filter((way) => way !== undefined);
+  const { events, record, subject, agent, feed } = selection;
+  const ways = [events, record, subject, agent, feed].filter((way) => way !== undefined);
   if (ways.length !== 1) {
-    throw new MedtraceError("INPUT_INVALID", "wants one of events, record, subject and agent", {
+    throw new MedtraceError("INPUT_INVALID", "wants one of events, record, subject, agent and feed", {
       at: "body",
       hint: "ask for the others by themselves",
     });
@@ -76,6 +86,7 @@ async function select(
     });
     return { events: verified, about: ids.map(eventRecordId) };
   }
+  if (feed !== undefined) return { events: await statementsOf(ctx, viewer, feed, selection), about: [FEEDS_RECORD] };
   const { facets, about } = await facetsOf(ctx, viewer, selection);
   return { events: await found(ctx, viewer, facets, selection), about };
 }
@@ -104,16 +115,35 @@ async function found(
 ): Promise<readonly VerifiedEvent[]> {
   const countMax = ctx.settings.limits.evidenceEventsMax;
   const { events, more } = await allEvents(ctx, viewer, { facets, ...periodOf(selection) }, countMax);
-  if (more) {
-    throw new MedtraceError("INPUT_TOO_LARGE", `there are more than ${countMax} events`, {
-      at: "body",
-      hint: "ask for a shorter period with from and to; QUERY_EVIDENCE_EVENTS_MAX is the limit",
-    });
-  }
+  if (more) throw tooMany(countMax);
   const failed = events.filter(({ state }) => state === "integrity-failure").length;
   if (failed > 0) throw integrity(failed);
   if (events.length === 0) throw notFound();
   return events.filter((event: CheckedEvent) => event.state === "verified");
+}
+
+/** What was stated of a feed: that nothing came is proven as what came is. */
+async function statementsOf(
+  ctx: QueryContext,
+  viewer: Viewer,
+  feed: string,
+  selection: Selection,
+): Promise<readonly VerifiedEvent[]> {
+  const limit = ctx.settings.limits.evidenceEventsMax;
+  const window = { feed, ...periodOf(selection), limit };
+  const found = await feedStatements(ctx, viewer, window, Number.MAX_SAFE_INTEGER);
+  if (found.truncated) throw tooMany(limit);
+  if (found.integrityFailures > 0) throw integrity(found.integrityFailures);
+  if (found.statements.length === 0)
+    throw notFound("GET /v1/feeds has the ids of feeds, and the times that are stated");
+  return found.statements.toReversed();
+}
+
+function tooMany(countMax: number): MedtraceError {
+  return new MedtraceError("INPUT_TOO_LARGE", `there are more than ${countMax} events`, {
+    at: "body",
+    hint: "ask for a shorter period with from and to; QUERY_EVIDENCE_EVENTS_MAX is the limit",
+  });
 }
 
 function integrity(count: number): MedtraceError {
