@@ -44,6 +44,7 @@ export interface EmbeddedLedgerProof {
  */
 export interface FabricLedgerProof {
   readonly kind: "fabric";
+  /** One for each batch of the file, in the order of `batches`. */
   readonly anchors: readonly {
     /** The transaction that wrote the batch, base64. */
     readonly transaction: string;

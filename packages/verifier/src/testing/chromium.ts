@@ -59,10 +59,11 @@ export class Page implements AsyncDisposable {
       `--user-data-dir=${profile}`,
       "--no-first-run",
       "--disable-gpu",
+      "--disable-dev-shm-usage",
+      // It shows this project's page alone, and is refused its sandbox in containers and on many a CI's kernel.
+      "--no-sandbox",
     ];
-    // Chromium refuses its sandbox to root, as whom containers run.
-    const root = process.getuid?.() === 0 ? ["--no-sandbox", "--disable-dev-shm-usage"] : [];
-    const browser = spawn(chromium, [...flags, ...root, "about:blank"], { stdio: ["ignore", "ignore", "pipe"] });
+    const browser = spawn(chromium, [...flags, "about:blank"], { stdio: ["ignore", "ignore", "pipe"] });
     const socket = new WebSocket(await addressOf(browser));
     await once(socket, "open", { signal: AbortSignal.timeout(START_MS_MAX) });
     const page = new Page(browser, profile, socket);
