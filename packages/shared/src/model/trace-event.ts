@@ -182,9 +182,12 @@ export function subjectRecordId(token: string): string {
   return `urn:medtrace:subject:${token}`;
 }
 
+/** `version-traceid-parentid-flags` (W3C Trace Context): client and server name the same trace by different parents. */
+const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
 /** The record id that stands for a request (X-Request-Id), by which events of its client and its server are found. */
 export function requestRecordId(correlation: string): string {
-  return `urn:medtrace:request:${correlation}`;
+  return `urn:medtrace:request:${TRACEPARENT.exec(correlation)?.[1] ?? correlation}`;
 }
 
 /** A random subject token: 16 bytes, base64url. */

@@ -37,6 +37,8 @@ export interface Reader extends Viewer {
   readonly unseals: boolean;
 }
 
+/** Events fetched at once where not all of them may pass. */
+const FETCHED_MIN = 200;
 /** Events looked at for one page, where few of them pass. */
 const LOOKED_AT_MAX = 10_000;
 /**
@@ -68,7 +70,7 @@ export async function findPage(
   let integrityFailures = 0;
   let after = start === undefined ? undefined : { at: start.at, seq: start.seq };
   for (let looked = 0; ; ) {
-    const page = await next(after, limit);
+    const page = await next(after, clearTests.length === 0 ? limit : Math.max(limit, FETCHED_MIN));
     for (const [i, stored] of page.events.entries()) {
       after = { at: stored.at, seq: stored.seq };
       const event = await ctx.verifier.check(stored, belongs);

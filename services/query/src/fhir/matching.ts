@@ -1,5 +1,11 @@
 /** Whether an event is one that a search asks for, by what its verified bytes say. */
-import { type Coding, type SealedContent, subjectRecordId, type TraceEvent } from "@medtrace/shared/model/trace-event";
+import {
+  type Coding,
+  requestRecordId,
+  type SealedContent,
+  subjectRecordId,
+  type TraceEvent,
+} from "@medtrace/shared/model/trace-event";
 import type { Facet } from "@medtrace/shared/ports/projection";
 import type { QueryContext } from "../context.ts";
 import {
@@ -87,8 +93,9 @@ const NAMES: Readonly<Record<NamedKind, (event: TraceEvent, wanted: Wanted) => b
   agent: ({ agents }, { ids, tokens }) =>
     agents.some(({ id }) => ids.has(id) || tokens.some((token) => subjectRecordId(token) === id)),
   // A patient that is no agent is an entity, as the answer shows it.
-  entity: ({ records, agents, subjects }, { ids, version, tokens }) =>
+  entity: ({ records, agents, subjects, correlation }, { ids, version, tokens }) =>
     records.some((record) => ids.has(record.id) && (version === undefined || record.version === version)) ||
+    (correlation !== undefined && ids.has(requestRecordId(correlation))) ||
     tokens.some((token) => {
       const id = subjectRecordId(token);
       return subjects.includes(token) && (records.some((one) => one.id === id) || !agents.some((one) => one.id === id));

@@ -1,5 +1,5 @@
 /** What searches call things, to the ids that events have for them; identifiers of patients go through the vault. */
-import { subjectRecordId } from "@medtrace/shared/model/trace-event";
+import { requestRecordId, subjectRecordId } from "@medtrace/shared/model/trace-event";
 import { closureOf } from "../closure.ts";
 import type { QueryContext } from "../context.ts";
 import { namesPatient, subjectByIdentifier, subjectOf, tokenOf, veiled } from "../names.ts";
@@ -129,7 +129,9 @@ export async function entityByIdentifier(
   const direct = directId(system, value);
   if (direct !== undefined) return { ids: [direct] };
   const token = await subjectByIdentifier(ctx, viewer, { system, value });
-  const ids = ENTITY_TYPES.map((type) => ownId(viewer, type, `${system}|${value}`));
+  const own = ENTITY_TYPES.map((type) => ownId(viewer, type, `${system}|${value}`));
+  // An entity that carries the id of a request names no system.
+  const ids = system === NO_SYSTEM ? [...own, requestRecordId(value)] : own;
   return { ids, ...(token === undefined ? {} : { token }) };
 }
 

@@ -146,6 +146,7 @@ describe("a search for AuditEvents", () => {
     ["entity:Observation=o1", ["created", "read"]],
     ["entity=hospital-b/Observation/o1", ["b-server"]],
     ["entity=https://ehr.example.org/fhir/Consent/c1", ["failed"]],
+    ["entity.identifier=|req-1", ["b-server", "read"]],
     ["agent=Practitioner/d1", ["read"]],
     ["agent=Practitioner/d1,Practitioner/d2", ["failed", "read"]],
     ["agent=Practitioner/d1&agent=Device/ehr", ["read"]],
@@ -269,6 +270,16 @@ describe("events of one request", () => {
     const page = bundleOf(await stack.get("/fhir/AuditEvent?patient=p-4711"));
     assert.match(JSON.stringify(page.entry), new RegExp(`AuditEvent/${idOf("b-server")}`));
   });
+});
+
+test("events of one trace name one another, whatever their parent in it", async () => {
+  const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+  const [client = "", server = ""] = await stack.publish(
+    { name: "trace-client", when: "2025-01-01T00:00:00Z", correlation: `00-${trace}-00f067aa0ba902b7-01` },
+    { name: "trace-server", when: "2025-01-01T00:00:01Z", correlation: `00-${trace}-a3ce929d0e0e4736-01` },
+  );
+  const { text } = await stack.get(`/fhir/AuditEvent/${client}`);
+  assert.ok(text.includes(`AuditEvent/${server}`), text);
 });
 
 describe("what cannot be answered", () => {

@@ -1,6 +1,7 @@
 package medtrace;
 
 import ca.uhn.fhir.context.FhirContext;
+import ca.uhn.fhir.parser.StrictErrorHandler;
 import ca.uhn.fhir.rest.api.EncodingEnum;
 import ca.uhn.fhir.rest.api.MethodOutcome;
 import ca.uhn.fhir.rest.api.PreferReturnEnum;
@@ -26,6 +27,8 @@ public final class Client {
     String command = arguments[0];
     boolean isR5 = arguments[1].equals("R5");
     FhirContext context = isR5 ? FhirContext.forR5() : FhirContext.forR4();
+    // An element that the release does not have, or of another type, ends the run.
+    context.setParserErrorHandler(new StrictErrorHandler());
     context.getRestfulClientFactory().setSocketTimeout(60_000);
     IGenericClient client = context.newRestfulGenericClient(arguments[2]);
     client.setEncoding(EncodingEnum.JSON);
