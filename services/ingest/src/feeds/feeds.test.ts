@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MedtraceError } from "@medtrace/shared/errors";
-import { type FeedStatement, OTHER_SYSTEMS } from "@medtrace/shared/model/feed-statement";
+import { type FeedStatement, OTHER_SYSTEMS, sumOfFeed } from "@medtrace/shared/model/feed-statement";
 import type { TraceEvent } from "@medtrace/shared/model/trace-event";
 import type { Draft, Intake } from "../normalise/draft.ts";
 import { draft, NOW_MS, startPipeline, type TestPipeline } from "../pipeline/testing.ts";
@@ -191,6 +191,29 @@ test("a system that is named by its patient's number, or by a text of any length
     [...at.feeds.all()].map(({ name }) => name.system),
     [OTHER_SYSTEMS],
   );
+});
+
+test("two processes that take one feed together say together what is missing", async () => {
+  await using pipeline = await startPipeline();
+  const log = { warn: () => undefined };
+  const parts = { intake: pipeline.intake, expected: EXPECTED, statement_ms: 3_600_000, now_ms: () => NOW_MS, log };
+  const processes = [new Feeds(parts), new Feeds(parts)];
+  for (let number = 1; number <= 40; number++) {
+    // Balanced by no rule; one message reaches nobody, and one comes late, to the other process.
+    if (number === 13 || number === 20) continue;
+    const feeds = processes[(number * number) % 3 === 0 ? 0 : 1];
+    await feeds?.watch(pipeline.intake, "mllp").accept("hospital-a", [message(number)]);
+  }
+  await processes[1]?.watch(pipeline.intake, "mllp").accept("hospital-a", [message(20), message(1)]);
+  for (const feeds of processes) await feeds[Symbol.asyncDispose]();
+  const stated = (await pipeline.events()).flatMap(({ feed, occurred }) =>
+    feed === undefined || occurred === undefined
+      ? []
+      : [{ statement: feed, from: occurred.start.utc, to: occurred.end.utc }],
+  );
+  const { messages, repeated, runs } = sumOfFeed(stated);
+  assert.deepEqual([stated.length, messages, repeated], [2, 39, 1]);
+  assert.deepEqual(runs, [{ first: 1, last: 40, missing: [[13, 13]], missingCount: 1, cut: false }]);
 });
 
 test("at the end what is odd is stated, and what is expected; of another feed its next process says more", async () => {
