@@ -83,8 +83,10 @@ export class Page implements AsyncDisposable {
     const id = ++this.#calls;
     const { promise, resolve } = Promise.withResolvers<Answer>();
     this.#waiting.set(id, resolve);
+    const deadline = setTimeout(() => resolve({ error: { message: "no answer" } }), START_MS_MAX);
     this.#socket.send(JSON.stringify({ id, method, params, sessionId: this.#session }));
     const { result, error } = await promise;
+    clearTimeout(deadline);
     if (error !== undefined) throw new Error(`${method}: ${error.message}`);
     return result as T;
   }
