@@ -8,11 +8,9 @@ export function realEngines(env: NodeJS.ProcessEnv = process.env): Readonly<Reco
   const { EVENT_LOG_URL, PROJECTION_URL, VAULT_URL, CACHE_URL } = env;
   if (!EVENT_LOG_URL?.startsWith("kafka:") || PROJECTION_URL === undefined || VAULT_URL === undefined) return undefined;
   const name = `e2e-${randomBytes(4).toString("hex")}`;
-  const renamed = (url: string, suffix: string): string => {
-    const parsed = new URL(url);
-    parsed.pathname = `/${name}${suffix}`;
-    return parsed.href;
-  };
+  // Several hosts, as Kafka and MongoDB have them, are no URL to Node.
+  const renamed = (url: string, suffix: string): string =>
+    url.replace(/^([a-z]+:\/\/[^/?]+)\/[^?]*/, `$1/${name}${suffix}`);
   return {
     EVENT_LOG_URL: renamed(EVENT_LOG_URL, ""),
     PROJECTION_URL: renamed(PROJECTION_URL, ""),

@@ -95,15 +95,16 @@ export function engineSettings(env: Environment): EngineSettings {
 /** Beside a Kafka topic `events` the topic `events.dead`, else a folder in the data folder. */
 function deadLettersBeside(eventLogUrl: string | undefined, data: string): string {
   if (!eventLogUrl?.startsWith("kafka:")) return `embedded:${join(data, "dead-letters")}`;
-  const url = new URL(eventLogUrl);
-  url.pathname += ".dead";
-  url.searchParams.set("partitions", "1");
-  return url.href;
+  // No URL as such, where it names several brokers. One that is wrong is told of by the engine.
+  const [, place = eventLogUrl, query = ""] = /^([^?]*)\??(.*)$/.exec(eventLogUrl) ?? [];
+  const options = new URLSearchParams(query);
+  options.set("partitions", "1");
+  return `${place}.dead?${options}`;
 }
 
 /** The event log's name, by which its streams are called: a Kafka topic's own, `events` for an embedded log. */
 export function eventLogName({ eventLogUrl }: Pick<EngineSettings, "eventLogUrl">): string {
-  return eventLogUrl.startsWith("kafka:") ? new URL(eventLogUrl).pathname.slice(1) : "events";
+  return /^kafka:\/\/[^/?]+\/([^/?]+)/.exec(eventLogUrl)?.[1] ?? "events";
 }
 
 const authShape = {
