@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
+import { withAnswer } from "@medtrace/shared/model/prov/attestation";
 import { checkProv } from "@medtrace/shared/model/prov/constraints/check";
 import type { ProvContents, ProvDocument } from "@medtrace/shared/model/prov/document";
 import { provDocument } from "@medtrace/shared/model/prov/from-events";
@@ -26,14 +27,20 @@ const OUTPUT_BYTES_MAX = 64 * 1_048_576;
 const STORIES = 500;
 const DOCUMENTS = 1_000;
 
-/** The story and the generated ones, each as one account and in bundles. */
+/** The story and the generated ones, each as one account and in bundles, as query answers with them. */
 function ours(): Map<string, ProvDocument> {
   const all = [story(), ...storiesOf(STORIES)];
   return new Map(
-    all.flatMap((inputs, i) => [
-      [`story-${i}`, provDocument(inputs)] as const,
-      [`story-${i}-bundles`, provDocument(inputs, { bundles: "institution" })] as const,
-    ]),
+    all.flatMap((inputs, i) => {
+      const account = provDocument(inputs);
+      const facts = { record: "hospital-a/Letter/1", height: i, ledgerHeight: i + 1, truncated: ["depth"] };
+      const answered = (told: ProvDocument): ProvDocument =>
+        withAnswer(told, { ...facts, verdict: checkProv(account) });
+      return [
+        [`story-${i}`, answered(account)] as const,
+        [`story-${i}-bundles`, answered(provDocument(inputs, { bundles: "institution" }))] as const,
+      ];
+    }),
   );
 }
 

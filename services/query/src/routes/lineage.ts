@@ -55,6 +55,8 @@ export function lineageRoutes(app: FastifyInstance, ctx: QueryContext): void {
         const names = await knownNames(ctx, viewer, "record", idOfIri(request.params.id));
         isAbout(names);
         const [record = ""] = names;
+        const links = provLinks(request.params.id, record);
+        if (links !== undefined) reply.header("link", links);
         return format === "json"
           ? await lineageJson(ctx, viewer, record, request.query)
           : await lineageProv(ctx, viewer, record, request.query, format);
@@ -88,7 +90,12 @@ export function lineageRoutes(app: FastifyInstance, ctx: QueryContext): void {
 function provenanceAccess(app: FastifyInstance): void {
   app.addHook("onSend", async (request, reply) => {
     const { id } = (request.params ?? {}) as { id?: string };
-    if (id === undefined || reply.statusCode !== 200 || !request.routeOptions.url?.startsWith("/v1/records/:id"))
+    if (
+      id === undefined ||
+      reply.statusCode !== 200 ||
+      reply.hasHeader("link") ||
+      !request.routeOptions.url?.startsWith("/v1/records/:id")
+    )
       return;
     const links = provLinks(id);
     if (links !== undefined) reply.header("link", links);
