@@ -33,9 +33,10 @@ PeerOrgs:
     Domain: $name.medtrace
     EnableNodeOUs: true
     Template: { Count: 1, SANS: [127.0.0.1, localhost] }
+    Specs: [{ Hostname: chaincode, SANS: [127.0.0.1, localhost] }]
     Users: { Count: 1 }
 EOF
-  (umask 077 && cryptogen generate --config="$run/config/$name.yaml" --output="$crypto") >/dev/null
+  make_identities "$run/config/$name.yaml"
 }
 
 # The institution as the channel's configuration would have it, had it been there from the start.

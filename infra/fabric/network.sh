@@ -35,6 +35,22 @@ try() {
   done
 }
 
+# make_identities SPECIFICATION: by cryptogen, readable to us alone. A chaincode server has TLS alone, no identity to sign by.
+make_identities() {
+  (umask 077 && cryptogen generate --config="$1" --output="$crypto") >/dev/null
+  rm -rf "$crypto"/peerOrganizations/*/peers/chaincode.*/msp
+}
+
+# describe_connection DOMAIN ADDRESS: how a peer connects to its chaincode server: by TLS, each knowing the other.
+describe_connection() {
+  local tls=$crypto/peerOrganizations/$1/peers/peer0.$1/tls
+  "$node" -e 'const [address, ...files] = process.argv.slice(1);
+    const [client_key, client_cert, root_cert] = files.map((file) => require("node:fs").readFileSync(file, "utf8"));
+    const tls = { tls_required: true, client_auth_required: true, client_key, client_cert, root_cert };
+    process.stdout.write(JSON.stringify({ address, dial_timeout: "10s", ...tls }));' \
+    "$2" "$tls/server.key" "$tls/server.crt" "$tls/ca.crt"
+}
+
 # generate_block FILE: the channel's genesis by the settings in the run folder.
 generate_block() {
   FABRIC_CFG_PATH=$run/config configtxgen -profile Medtrace -channelID "$channel" -outputBlock "$1" \
@@ -69,18 +85,20 @@ join_channel() { try 30 as "$1" peer channel join -b "$run/genesis.block"; }
 # install_chaincode VERSION MAIN PROCESS NAME MSP DOMAIN PORTS…: a package of the organisation's own, since its peer
 # connects to its own chaincode server, and that server. Two versions, one after another, have different ports.
 install_chaincode() {
-  local version=$1 main=$2 process=$3 name=$4 service=$9 work package host=127.0.0.1
+  local version=$1 main=$2 process=$3 name=$4 domain=$6 service=$9 work package tls host=127.0.0.1
+  tls=$crypto/peerOrganizations/$domain/peers/chaincode.$domain/tls
   service=$((service - (version + 1) % 2))
   ! in_docker || { host=$process service=17159; }
   work=$(mktemp -d)
-  printf '{"address":"%s:%s","dial_timeout":"10s","tls_required":false}' "$host" "$service" >"$work/connection.json"
+  describe_connection "$domain" "$host:$service" >"$work/connection.json"
   tar -C "$work" "${tar_options[@]}" -czf "$work/code.tar.gz" connection.json
   printf '{"type":"ccaas","label":"%s_%s"}' "$chaincode" "$version" >"$work/metadata.json"
-  tar -C "$work" "${tar_options[@]}" -czf "$run/$name-$version.tar.gz" metadata.json code.tar.gz
+  (umask 077 && tar -C "$work" "${tar_options[@]}" -czf "$run/$name-$version.tar.gz" metadata.json code.tar.gz)
   rm -rf "$work"
   package=$(as "$name" peer lifecycle chaincode calculatepackageid "$run/$name-$version.tar.gz")
   ! in_docker || printf '%s_CHAINCODE_ID=%q\n' "$(tr a-z- A-Z_ <<<"$name")" "$package" >>"$docker_env"
   spawn "$process" CORE_CHAINCODE_LOGGING_LEVEL=WARNING CHAINCODE_ID="$package" CHAINCODE_SERVER_ADDRESS="127.0.0.1:$service" \
+    CHAINCODE_TLS_KEY="$tls/server.key" CHAINCODE_TLS_CERTIFICATE="$tls/server.crt" CHAINCODE_TLS_CLIENT_CA="$tls/ca.crt" \
     "$node" "$main"
   # The peer connects as soon as it has the package.
   in_docker || try 60 listens "$service"

@@ -9,6 +9,7 @@ need_executables
 mkdir -p "$run/config"
 [ "${1:-}" != "--docker" ] || cat >"$docker_env" <<EOF
 FABRIC_RUN=$run
+CHAINCODE_USER=$(id -u):$(id -g)
 $(for port in 51 53 61 63 71 73 151 251 351; do echo "PORT_$port=$((base + port))"; done)
 HOSPITAL_A_CHAINCODE_ID=
 HOSPITAL_B_CHAINCODE_ID=
@@ -25,7 +26,7 @@ addresses="17051 orderer1.orderer.medtrace
 
 identities() {
   say "making development identities …"
-  (umask 077 && cryptogen generate --config="$here/config/crypto-config.yaml" --output="$crypto") >/dev/null
+  make_identities "$here/config/crypto-config.yaml"
   cp "$here/config/orderer.yaml" "$run/config/"
   local port host builder=$here/builder snapshots=$run/snapshots edits=()
   while read -r port host; do

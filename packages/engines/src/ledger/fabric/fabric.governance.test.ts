@@ -214,13 +214,12 @@ if (realEngine("ledger") !== undefined) {
 const urlOf = (path: string): string => JSON.stringify(new URL(`../../../../../${path}`, import.meta.url).href);
 /** The contract as it is, and one function more. */
 const NEXT_VERSION = `
-import { Shim } from ${JSON.stringify(import.meta.resolve("fabric-shim"))};
 import { chaincodeSettings } from ${urlOf("chaincode/src/fabric/config.ts")};
-import { init, invoke } from ${urlOf("chaincode/src/fabric/host.ts")};
-const { id, address } = chaincodeSettings();
-const Invoke = async (stub) =>
+import { invoke } from ${urlOf("chaincode/src/fabric/host.ts")};
+import { serve } from ${urlOf("chaincode/src/fabric/serve.ts")};
+await serve(chaincodeSettings(), async (stub) =>
   stub.getFunctionAndParameters().fcn === "version"
     ? { status: 200, message: "", payload: Buffer.from("2") }
-    : invoke(stub);
-await Shim.server({ Init: init, Invoke }, { ccid: id, address }).start();
+    : invoke(stub),
+);
 `;
