@@ -1,13 +1,14 @@
-/** Ingest's own HTTP routes on a free port, over an intake that remembers in memory, for tests. */
-import { createHash } from "node:crypto";
+/** Ingest's own HTTP routes on a free port, over embedded engines, for tests. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadDirectory } from "@medtrace/ingest/directory";
+import { createNaming } from "@medtrace/ingest/fhir/naming";
 import { fhirRoutes } from "@medtrace/ingest/fhir/routes";
 import { addHl7Routes } from "@medtrace/ingest/hl7v2/routes";
 import { createTake } from "@medtrace/ingest/hl7v2/take";
-import type { Draft, Intake, Receipted } from "@medtrace/ingest/normalise/draft";
+import type { Draft, Intake } from "@medtrace/ingest/normalise/draft";
+import { startPipeline } from "@medtrace/ingest/pipeline/testing";
 import { requireBearer } from "@medtrace/service-kit/bearer";
 import { openIssuer } from "@medtrace/service-kit/issuer";
 import { createLogger } from "@medtrace/service-kit/log";
@@ -34,7 +35,9 @@ export async function startTestIngest(): Promise<TestIngest> {
   await openIssuer({ data, ...auth });
   const taken: { institution: string; draft: Draft }[] = [];
   const failures: MedtraceError[] = [];
-  const intake = memoryIntake(taken, failures);
+  const pipeline = await startPipeline();
+  const intake = noted(pipeline.intake, taken, failures);
+  const naming = createNaming(pipeline.vault, pipeline.keys);
   const directory = await loadDirectory(undefined);
   const log = createLogger({ name: "test", level: "silent" });
   const app = await createServer({ name: "test", log, metrics: createMetrics(), ready: async () => [] });
@@ -45,7 +48,7 @@ export async function startTestIngest(): Promise<TestIngest> {
   const bodyBytesMax = 32 * 1_048_576;
   addHl7Routes(app, { take: createTake({ intake, directory, zone, now_ms: Date.now, controlId }), bodyBytesMax });
   const context = (institution: string) => ({ institution, directory, zone });
-  await app.register(fhirRoutes({ intake, context, limits: { bodyBytesMax } }));
+  await app.register(fhirRoutes({ intake, context, naming, limits: { bodyBytesMax } }));
   const url = await listen(app, { host: "127.0.0.1", port: 0 });
   return {
     url,
@@ -55,30 +58,24 @@ export async function startTestIngest(): Promise<TestIngest> {
     failNext: (...errors) => void failures.push(...errors),
     async [Symbol.asyncDispose]() {
       await app.close();
+      await pipeline[Symbol.asyncDispose]();
       await rm(data, { recursive: true });
     },
   };
 }
 
-/** Tells duplicates and conflicts as the pipeline does: by source id, and a digest of the bytes. */
-function memoryIntake(taken: { institution: string; draft: Draft }[], failures: MedtraceError[]): Intake {
-  const digests = new Map<string, string>();
-  const accept = (institution: string, draft: Draft): Receipted => {
-    const digest = createHash("sha256").update(draft.raw).digest("hex");
-    const id = JSON.stringify([institution, draft.system, draft.messageId ?? digest, draft.index]);
-    const known = digests.get(id);
-    if (known === undefined) {
-      digests.set(id, digest);
-      taken.push({ institution, draft });
-      return { status: "accepted", id, flags: draft.flags };
-    }
-    return known === digest ? { status: "duplicate", id, flags: draft.flags } : { status: "conflict", id };
-  };
+/** The pipeline, which fails as it is told to, and notes what it took. */
+function noted(intake: Intake, taken: { institution: string; draft: Draft }[], failures: MedtraceError[]): Intake {
   return {
-    accept: async (institution, drafts) => {
+    async accept(institution, drafts, options) {
       const failure = failures.shift();
       if (failure !== undefined) throw failure;
-      return drafts.map((draft) => accept(institution, draft));
+      const told = await intake.accept(institution, drafts, options);
+      for (const [i, { status }] of told.entries()) {
+        const draft = drafts[i];
+        if (status === "accepted" && draft !== undefined) taken.push({ institution, draft });
+      }
+      return told;
     },
   };
 }
