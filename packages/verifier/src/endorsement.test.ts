@@ -185,7 +185,7 @@ describe("a certificate that certifies nothing", () => {
   });
 
   it("leaves open what its own CA's certificate says, where that was altered", async () => {
-    const altered = network.trust().replace(/(BEGIN CERTIFICATE-----\\n[^-]{200})./, (_, before) => `${before}/`);
+    const altered = network.trust().replace(/(?<=BEGIN CERTIFICATE-----\\n[^-]{200}).{8}/, "AAAAAAAA");
     await said("cannot-tell", /^--trust/, network.evidence(), altered);
   });
 });

@@ -8,6 +8,7 @@ import { readMessage } from "./protobuf.ts";
 import { Fault } from "./verdict.ts";
 
 const ENVELOPE_BYTES_MAX = 1_048_576;
+const BASE64_MAX = 4 * Math.ceil(ENVELOPE_BYTES_MAX / 3);
 const ENDORSER_TRANSACTION = 3;
 
 export interface Endorsed {
@@ -52,35 +53,21 @@ export interface Write {
 
 /** Reads an envelope in base64. Nothing in it is vouched for before its endorsements are checked. Throws Fault. */
 export async function readEnvelope(base64: string, at: string): Promise<Endorsed> {
-  if (base64.length > 2 * ENVELOPE_BYTES_MAX) throw new Fault(at, `larger than ${ENVELOPE_BYTES_MAX} bytes`);
+  if (base64.length > BASE64_MAX) throw new Fault(at, `larger than ${ENVELOPE_BYTES_MAX} bytes`);
   const bytes = fromBase64(base64);
   if (bytes === undefined || bytes.length === 0) throw new Fault(at, "not base64 in its one spelling");
   const { payload, signature } = readMessage(bytes, "Envelope", at, { payload: [1, "bytes"], signature: [2, "bytes"] });
   const parts = readMessage(payload, "Payload", at, { header: [1, "bytes"], data: [2, "bytes"] });
   const header = readMessage(parts.header, "Header", at, { channel: [1, "bytes"], signature: [2, "bytes"] });
-  const { actions } = readMessage(parts.data, "Transaction", at, { actions: [1, "list"] });
-  const [first = new Uint8Array(), ...more] = actions;
-  if (more.length > 0) throw new Fault(at, "a transaction of several actions");
-  const action = readMessage(first, "TransactionAction", at, { header: [1, "bytes"], payload: [2, "bytes"] });
-  if (!sameBytes(action.header, header.signature)) throw new Fault(at, "the action has a header of its own");
-  const { proposal, endorsed } = readMessage(action.payload, "ChaincodeActionPayload", at, {
-    proposal: [1, "bytes"],
-    endorsed: [2, "bytes"],
-  });
-  const { response, endorsements } = readMessage(endorsed, "ChaincodeEndorsedAction", at, {
-    response: [1, "bytes"],
-    endorsements: [2, "list"],
-  });
+  const { proposal, response, endorsements } = readAction(parts.data, header.signature, at);
   const { hash, result } = readMessage(response, "ProposalResponsePayload", at, {
     hash: [1, "bytes"],
     result: [2, "bytes"],
   });
   // Each of the three is read strictly, in ascending fields, so that bytes of one cannot pass for another's.
   if ((await sha256(concat(header.channel, header.signature, proposal))) !== toHex(hash)) {
-    throw new Fault(
-      at,
-      "what was endorsed is the answer to another proposal: channel, creator or arguments were altered",
-    );
+    const says = "what was endorsed answers another proposal: channel, creator or arguments were altered";
+    throw new Fault(at, says);
   }
   const head = readChannelHeader(header.channel, at);
   const call = readProposal(proposal, at);
@@ -92,18 +79,30 @@ export async function readEnvelope(base64: string, at: string): Promise<Endorsed
     nonce: [2, "bytes"],
   });
   if ((await sha256(concat(nonce, creator))) !== head.id) throw new Fault(at, "the id is not the transaction's own");
-  return {
-    ...head,
-    args: call.args,
-    result: answer,
-    response,
-    endorsements: endorsements.map((bytes) =>
-      readMessage(bytes, "Endorsement", at, { endorser: [1, "bytes"], signature: [2, "bytes"] }),
-    ),
-    creator,
-    payload,
-    signature,
-  };
+  return { ...head, args: call.args, result: answer, response, endorsements, creator, payload, signature };
+}
+
+/** The one action of a transaction: the proposal, what was answered, and by whom. */
+function readAction(
+  data: Bytes,
+  header: Bytes,
+  at: string,
+): Pick<Endorsed, "response" | "endorsements"> & { readonly proposal: Bytes } {
+  const { actions } = readMessage(data, "Transaction", at, { actions: [1, "list"] });
+  const [first = new Uint8Array(), ...more] = actions;
+  if (more.length > 0) throw new Fault(at, "a transaction of several actions");
+  const action = readMessage(first, "TransactionAction", at, { header: [1, "bytes"], payload: [2, "bytes"] });
+  if (!sameBytes(action.header, header)) throw new Fault(at, "the action has a header of its own");
+  const { proposal, endorsed } = readMessage(action.payload, "ChaincodeActionPayload", at, {
+    proposal: [1, "bytes"],
+    endorsed: [2, "bytes"],
+  });
+  const { response, endorsements } = readMessage(endorsed, "ChaincodeEndorsedAction", at, {
+    response: [1, "bytes"],
+    endorsements: [2, "list"],
+  });
+  const shape = { endorser: [1, "bytes"], signature: [2, "bytes"] } as const;
+  return { proposal, response, endorsements: endorsements.map((one) => readMessage(one, "Endorsement", at, shape)) };
 }
 
 function readChannelHeader(bytes: Bytes, at: string): Pick<Endorsed, "channel" | "chaincode" | "id" | "time"> {
