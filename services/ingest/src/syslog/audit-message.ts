@@ -6,7 +6,7 @@ import { MedtraceError } from "@medtrace/shared/errors";
 import { traceTime } from "@medtrace/shared/model/time";
 import type { Element } from "../fhir/element.ts";
 import type { MappingContext } from "../normalise/draft.ts";
-import { childOf, childrenOf, codingOf, codingsOf, pointer, whereThere } from "./coded.ts";
+import { childOf, childrenOf, clipped, codingOf, codingsOf, pointer, whereThere } from "./coded.ts";
 import { objectOf } from "./participant-objects.ts";
 import { participantOf } from "./participants.ts";
 import type { XmlElement } from "./xml.ts";
@@ -45,14 +45,14 @@ export function readAuditMessage(root: XmlElement, source: string | undefined, c
     ...whereThere("action", event.attributes.get("EventActionCode")),
     recorded: recordedOf(event.attributes.get("EventDateTime"), context, flags),
     ...whereThere("outcome", event.attributes.get("EventOutcomeIndicator")),
-    ...whereThere("outcomeDesc", childOf(event, "EventOutcomeDescription")?.text),
+    ...whereThere("outcomeDesc", clipped(childOf(event, "EventOutcomeDescription")?.text, flags)),
     purposeOfEvent: codingsOf(event, "PurposeOfUse").map((coding) => ({ coding: [coding] })),
     agent: childrenOf(root, "ActiveParticipant").map((one) => participantOf(one, context)),
     source: {
       ...whereThere("site", site),
       ...(observer === undefined ? {} : { observer: pointer("Device", observer) }),
     },
-    entity: childrenOf(root, "ParticipantObjectIdentification").map(objectOf),
+    entity: childrenOf(root, "ParticipantObjectIdentification").map((one) => objectOf(one, flags)),
   };
   return { resource, flags: [...flags] };
 }

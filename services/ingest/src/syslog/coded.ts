@@ -39,6 +39,16 @@ export function codingsOf(element: XmlElement, name: string): readonly Code[] {
   return childrenOf(element, name).flatMap((child) => codingOf(child) ?? []);
 }
 
+/** As AuditEvent's texts are limited; a query or a detail may hold a whole request. */
+const TEXT_CHARACTERS_MAX = 65_536;
+
+/** A text that is to be sealed, as much of it as is kept. */
+export function clipped(text: string | undefined, flags: Set<string>): string | undefined {
+  if (text === undefined || text.length <= TEXT_CHARACTERS_MAX) return text;
+  flags.add("atna:text-cut");
+  return text.slice(0, TEXT_CHARACTERS_MAX).toWellFormed();
+}
+
 /** A member of an object, where its value is there and not blank. */
 export function whereThere(name: string, value: string | undefined): Element {
   return value === undefined || value.trim() === "" ? {} : { [name]: value };

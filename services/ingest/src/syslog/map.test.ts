@@ -125,6 +125,19 @@ test("what is odd is taken and flagged", () => {
   ]);
 });
 
+test("a query that holds a whole request is kept as far as texts are, and does not cost the trace", () => {
+  const objects =
+    '<ParticipantObjectIdentification ParticipantObjectID="q" ParticipantObjectTypeCode="2" ParticipantObjectTypeCodeRole="24">' +
+    `<ParticipantObjectQuery>${"QUJD".repeat(50_000)}</ParticipantObjectQuery>` +
+    `<ParticipantObjectDetail type="request" value="${"REVG".repeat(50_000)}"/></ParticipantObjectIdentification>`;
+  const draft = draftOf({ objects });
+  assert.deepEqual(draft.flags, ["atna:text-cut"]);
+  assert.deepEqual(
+    draft.sealed.text?.map(({ length }) => length),
+    [65_536, 65_536],
+  );
+});
+
 test("the same message is the same event, whatever header it comes with again", () => {
   const first = draftOf();
   const again = draftOf({}, "<85>1 2026-01-15T02:00:00Z pacs.example PACS 9 DICOM+RFC3881 -");

@@ -1,7 +1,7 @@
 /** ParticipantObjectIdentification (DICOM PS3.15 A.5.2, RFC 3881 section 5.5) as an entity of an AuditEvent. */
 import type { Element } from "../fhir/element.ts";
 import { universalUri } from "../hl7v2/map/context.ts";
-import { childOf, childrenOf, codingOf, pointer, whereThere } from "./coded.ts";
+import { childOf, childrenOf, clipped, codingOf, pointer, whereThere } from "./coded.ts";
 import type { XmlElement } from "./xml.ts";
 
 /** ParticipantObjectTypeCode (RFC 3881, 5.5.1). */
@@ -26,22 +26,24 @@ const URI = /^(?:https?:\/\/|urn:)/i;
 /** Stands for the system of a patient's number without authority, as in HL7 v2: so that both meet. */
 const NO_AUTHORITY = "PID-3";
 
-export function objectOf(object: XmlElement): Element {
+export function objectOf(object: XmlElement, flags: Set<string>): Element {
   const { attributes } = object;
   const idType = codingOf(childOf(object, "ParticipantObjectIDTypeCode"))?.code ?? "";
   const id = attributes.get("ParticipantObjectID")?.trim() ?? "";
   const role = attributes.get("ParticipantObjectTypeCodeRole")?.trim() || undefined;
   const details = childrenOf(object, "ParticipantObjectDetail").flatMap(({ attributes: detail }) => {
     const value = detail.get("value")?.trim();
-    return value === undefined || value === "" ? [] : [{ valueString: `${detail.get("type") ?? ""}: ${value}` }];
+    return value === undefined || value === ""
+      ? []
+      : [{ valueString: clipped(`${detail.get("type") ?? ""}: ${value}`, flags) }];
   });
   const isPerson = attributes.get("ParticipantObjectTypeCode")?.trim() === PERSON;
   const isPatient = isPerson ? role === undefined || role === PATIENT : PATIENT_NUMBERS.has(idType);
   // A number that says who somebody is, patient or not, is no id of a record.
   const secret = isPerson && (PAYERS.has(role ?? "") || PATIENT_NUMBERS.has(idType)) ? id : undefined;
   const more = {
-    ...whereThere("name", childOf(object, "ParticipantObjectName")?.text),
-    ...whereThere("query", childOf(object, "ParticipantObjectQuery")?.text),
+    ...whereThere("name", clipped(childOf(object, "ParticipantObjectName")?.text, flags)),
+    ...whereThere("query", clipped(childOf(object, "ParticipantObjectQuery")?.text, flags)),
     ...whereThere("description", [attributes.get("ParticipantObjectSensitivity"), secret].join(" ").trim()),
     ...(details.length === 0 ? {} : { detail: details }),
   };

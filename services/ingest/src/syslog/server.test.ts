@@ -84,6 +84,23 @@ test("the client certificate names the institution, and nobody else is heard", a
   socket.destroy();
 });
 
+test("a session that is resumed speaks for the same institution", async () => {
+  const { listener, taken } = await listen();
+  await using _ = listener;
+  for (const maxVersion of ["TLSv1.2", "TLSv1.3"] as const) {
+    const options = { port: listener.port, host: "127.0.0.1", ca: SERVER.cert, ...LAB, maxVersion };
+    const first = connect(options).on("error", () => {});
+    const session = new Promise<Buffer>((resolve) => first.once("session", resolve));
+    first.resume().write(framed(`${maxVersion} first`));
+    const resumed = connect({ ...options, session: await session }).on("error", () => {});
+    resumed.resume().write(framed(`${maxVersion} resumed`));
+    await until(() => taken.includes(`city-lab ${maxVersion} resumed`));
+    assert.equal(resumed.isSessionReused(), true);
+    first.destroy();
+    resumed.destroy();
+  }
+});
+
 test("a client without TLS is not served", async () => {
   const { listener, taken } = await listen();
   await using _ = listener;
