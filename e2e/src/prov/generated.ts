@@ -115,6 +115,10 @@ const EX = "http://example.org/";
 const ex = (local: string): QualifiedName => ({ prefix: "ex", local });
 const entity = fc.constantFrom("e1", "e2", "e3", "e4").map(ex);
 const activity = fc.constantFrom("a1", "a2", "a3").map(ex);
+/** At times an activity stands where an entity should. */
+const loose = fc.oneof({ weight: 80, arbitrary: entity }, { weight: 1, arbitrary: activity });
+/** ProvToolbox does not say that these are about entities. */
+const UNTYPED: ReadonlySet<RelationKind> = new Set(["alternateOf", "wasInfluencedBy"]);
 const agentName = fc.constantFrom("ag1", "ag2", "e1", "a1").map(ex);
 const instant = fc.constantFrom("2026-03-01T08:00:00Z", "2026-03-01T09:00:00+01:00", "2026-03-01T10:00:00Z");
 const relationId = fc.constantFrom("r1", "r2", "r3", "r4", "r5", "r6").map(ex);
@@ -149,6 +153,8 @@ const attributes: fc.Arbitrary<ProvAttributes> = fc
 /** Which names an argument takes; agents are at times things or activities too. */
 const NAMES: Readonly<Record<string, fc.Arbitrary<QualifiedName | string>>> = {
   time: instant,
+  // ProvToolbox does not say that plans are entities either.
+  plan: entity,
   activity,
   starter: activity,
   ender: activity,
@@ -164,7 +170,7 @@ const NAMES: Readonly<Record<string, fc.Arbitrary<QualifiedName | string>>> = {
 function relationOf(kind: RelationKind): fc.Arbitrary<ProvRelation> {
   const names: readonly string[] = RELATIONS[kind];
   const args = names.map((name, place) => {
-    const given = NAMES[name] ?? entity;
+    const given = NAMES[name] ?? (UNTYPED.has(kind) ? entity : loose);
     return place < REQUIRED_ARGUMENTS[kind] ? given : fc.option(given, { nil: undefined });
   });
   const bare = BARE_RELATIONS.has(kind);
@@ -181,8 +187,21 @@ function relationOf(kind: RelationKind): fc.Arbitrary<ProvRelation> {
 
 const kinds = Object.keys(RELATIONS) as RelationKind[];
 const relation = fc.constantFrom(...kinds).chain(relationOf);
+const declaredType = fc.constantFrom(
+  term("prov", "EmptyCollection"),
+  term("prov", "Collection"),
+  term("prov", "Bundle"),
+  term("prov", "Person"),
+  ex("Thing"),
+);
+/** Attributes, at times with a type of PROV's. */
+const described = fc
+  .tuple(attributes, fc.option(declaredType, { freq: 4, nil: undefined }))
+  .map(
+    ([more, type]): ProvAttributes => (type === undefined ? more : new Map([...more, ["prov:type", [{ name: type }]]])),
+  );
 const elements = (names: fc.Arbitrary<QualifiedName>, minLength: number): fc.Arbitrary<ProvElement[]> =>
-  fc.uniqueArray(fc.record({ name: names, attributes }), {
+  fc.uniqueArray(fc.record({ name: names, attributes: described }), {
     minLength,
     maxLength: 4,
     selector: ({ name }) => name.local,
