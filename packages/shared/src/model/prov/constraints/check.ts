@@ -4,7 +4,7 @@
  * (section 7.2).
  */
 import type { ProvContents, ProvDocument } from "../document.ts";
-import { nameText, PROV_NAMESPACES } from "../names.ts";
+import { nameText, PROV_NAMESPACES, type QualifiedName } from "../names.ts";
 import { checkClocks } from "./clocks.ts";
 import type { EventGraph } from "./events.ts";
 import { componentsOf } from "./graph.ts";
@@ -28,7 +28,13 @@ export const VIOLATIONS_MAX = 100;
 /** Checks a document and its bundles. Pure; takes time and memory in proportion to the statements. */
 export function checkProv(document: ProvDocument): ProvVerdict {
   const namespaces = new Map([...Object.entries(PROV_NAMESPACES), ...document.namespaces]);
-  const iriOf: IriOf = ({ prefix, local }) => `${namespaces.get(prefix) ?? `${prefix}:`}${local}`;
+  const known = new Map<QualifiedName, string>();
+  // A name is asked for many times, and a text that is built anew is hashed anew.
+  const iriOf: IriOf = (name) => {
+    const iri = known.get(name) ?? `${namespaces.get(name.prefix) ?? `${name.prefix}:`}${name.local}`;
+    known.set(name, iri);
+    return iri;
+  };
   const violations: ProvViolation[] = [];
   const clocks: ProvViolation[] = [];
   for (const contents of [document, ...document.bundles]) {

@@ -5,7 +5,7 @@
 import type { ProvContents, ProvRelation, RelationKind } from "../document.ts";
 import { RELATIONS } from "../document.ts";
 import type { QualifiedName } from "../names.ts";
-import { constant, type Term, variable } from "./terms.ts";
+import { type Term, Terms } from "./terms.ts";
 
 /** What the activities' times are merged with. */
 export interface ActivityFact {
@@ -41,51 +41,52 @@ const PLACEHOLDERS: Partial<Record<RelationKind, ReadonlySet<string>>> = {
 
 export function instanceOf(contents: ProvContents, iriOf: IriOf): Instance {
   const relations: RelationFact[] = [];
+  const terms = new Terms();
   for (const said of contents.relations) {
-    const fact = factOf(said, iriOf);
-    relations.push(fact, ...inferred(fact));
+    const fact = factOf(said, iriOf, terms);
+    relations.push(fact, ...inferred(fact, terms));
   }
   return {
     entities: new Set(contents.entities.map(({ name }) => iriOf(name))),
     agents: new Set(contents.agents.map(({ name }) => iriOf(name))),
     activities: contents.activities.map(({ name, start, end }) => ({
       id: iriOf(name),
-      start: timeTerm(start),
-      end: timeTerm(end),
+      start: timeTerm(start, terms),
+      end: timeTerm(end, terms),
     })),
     relations,
   };
 }
 
-function factOf(said: ProvRelation, iriOf: IriOf): RelationFact {
+function factOf(said: ProvRelation, iriOf: IriOf, terms: Terms): RelationFact {
   const { kind, id } = said;
   const names: readonly string[] = RELATIONS[kind];
   const args = names.map((name, place) => {
     const argument = said.arguments[place];
-    if (name === "time") return timeTerm(typeof argument === "string" ? argument : undefined);
-    if (typeof argument === "object") return constant(iriOf(argument));
-    return PLACEHOLDERS[kind]?.has(name) === true ? undefined : variable();
+    if (name === "time") return timeTerm(typeof argument === "string" ? argument : undefined, terms);
+    if (typeof argument === "object") return terms.constant(iriOf(argument));
+    return PLACEHOLDERS[kind]?.has(name) === true ? undefined : terms.variable();
   });
-  return { kind, id: id === undefined ? variable() : constant(iriOf(id)), arguments: args, said };
+  return { kind, id: id === undefined ? terms.variable() : terms.constant(iriOf(id)), arguments: args, said };
 }
 
 /** The usage and the generation that a derivation by a known activity goes through (inference 11). */
-function inferred({ kind, arguments: args }: RelationFact): RelationFact[] {
+function inferred({ kind, arguments: args }: RelationFact, terms: Terms): RelationFact[] {
   const [generated, source, activity, generation, usage] = args;
   if (kind !== "wasDerivedFrom" || activity === undefined) return [];
   return [
-    { kind: "used", id: usage ?? variable(), arguments: [activity, source, variable()], said: undefined },
+    { kind: "used", id: usage ?? terms.variable(), arguments: [activity, source, terms.variable()], said: undefined },
     {
       kind: "wasGeneratedBy",
-      id: generation ?? variable(),
-      arguments: [generated, activity, variable()],
+      id: generation ?? terms.variable(),
+      arguments: [generated, activity, terms.variable()],
       said: undefined,
     },
   ];
 }
 
-function timeTerm(text: string | undefined): Term {
-  return text === undefined ? variable() : constant(instantOf(text));
+function timeTerm(text: string | undefined, terms: Terms): Term {
+  return text === undefined ? terms.variable() : terms.constant(instantOf(text));
 }
 
 /** Times are one where they are one instant, whatever their offsets; one without an offset is no instant. */

@@ -1,7 +1,7 @@
 /** Uniqueness constraints (PROV-CONSTRAINTS section 6.1): what must be one is merged, until nothing changes. */
 import type { RelationKind } from "../document.ts";
 import type { ActivityFact, Instance, RelationFact } from "./instance.ts";
-import { constantOf, resolved, type Term, unify } from "./terms.ts";
+import { constantOf, resolved, unify } from "./terms.ts";
 import type { Report } from "./violations.ts";
 
 /** Relations of which there is one for each pair of these arguments, and the constraint that says so. */
@@ -80,44 +80,25 @@ function mergeByKey(relations: readonly RelationFact[], changed: () => void, hol
   }
 }
 
+/** More terms than an instance has: two places are one number. */
+const TERMS_MAX = 2 ** 26;
+
 /** Constraints 24 to 27. */
 function mergeUnique(relations: readonly RelationFact[], changed: () => void, hold: Hold): void {
-  const first = new Map<Term, Map<Term, RelationFact>>();
+  const first = new Map<RelationKind, Map<number, RelationFact>>();
   for (const relation of relations) {
     const unique = UNIQUE[relation.kind];
     if (unique === undefined) continue;
     const [one, other] = unique.by.map((place) => relation.arguments[place]);
     if (one === undefined || other === undefined) continue;
-    const known = firstOf(first, relation, one, other);
+    const table = first.get(relation.kind) ?? new Map<number, RelationFact>();
+    first.set(relation.kind, table);
+    const key = resolved(one).place * TERMS_MAX + resolved(other).place;
+    const known = table.get(key) ?? relation;
+    table.set(key, known);
     if (known === relation) continue;
     hold(unique.constraint, relation, mergeInto(known, relation, changed), constantOf(one), constantOf(other));
   }
-}
-
-const canonicalTerms = new WeakMap<Map<Term, Map<Term, RelationFact>>, Map<string, Term>>();
-
-/** The first of the relations of one kind between these two; constants of one value are one key. */
-function firstOf(
-  table: Map<Term, Map<Term, RelationFact>>,
-  relation: RelationFact,
-  one: Term,
-  other: Term,
-): RelationFact {
-  const constants = canonicalTerms.get(table) ?? new Map<string, Term>();
-  canonicalTerms.set(table, constants);
-  const keyOf = (term: Term, more: string): Term => {
-    const root = resolved(term);
-    if (root.value === undefined) return root;
-    const text = `${more} ${root.value}`;
-    const known = constants.get(text) ?? root;
-    constants.set(text, known);
-    return known;
-  };
-  const row = table.get(keyOf(one, relation.kind)) ?? new Map<Term, RelationFact>();
-  table.set(keyOf(one, relation.kind), row);
-  const known = row.get(keyOf(other, "")) ?? relation;
-  row.set(keyOf(other, ""), known);
-  return known;
 }
 
 function mergeInto(known: RelationFact, relation: RelationFact, changed: () => void): boolean {

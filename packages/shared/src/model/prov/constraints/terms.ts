@@ -2,16 +2,28 @@
 
 /** A constant has a value; a variable has none until it is merged with a constant. */
 export interface Term {
+  /** Its place among the terms of its instance. */
+  readonly place: number;
   parent: Term | undefined;
   readonly value: string | undefined;
 }
 
-export function constant(value: string): Term {
-  return { parent: undefined, value };
-}
+/** The terms of one instance: a value is one term, so that terms that are one are the same object when resolved. */
+export class Terms {
+  readonly #constants = new Map<string, Term>();
+  #count = 0;
 
-export function variable(): Term {
-  return { parent: undefined, value: undefined };
+  constant(value: string): Term {
+    const known = this.#constants.get(value);
+    if (known !== undefined) return known;
+    const term = { place: this.#count++, parent: undefined, value };
+    this.#constants.set(value, term);
+    return term;
+  }
+
+  variable(): Term {
+    return { place: this.#count++, parent: undefined, value: undefined };
+  }
 }
 
 /** What a term has been merged into; terms that are one have the same. */
@@ -30,7 +42,7 @@ export function resolved(term: Term): Term {
 export function unify(a: Term, b: Term, changed: () => void): boolean {
   const [one, other] = [resolved(a), resolved(b)];
   if (one === other) return true;
-  if (one.value !== undefined && other.value !== undefined) return one.value === other.value;
+  if (one.value !== undefined && other.value !== undefined) return false;
   const [variableTerm, target] = one.value === undefined ? [one, other] : [other, one];
   variableTerm.parent = target;
   changed();
