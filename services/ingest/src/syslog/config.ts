@@ -3,6 +3,7 @@ import { type Environment, readSettings, wholeNumber } from "@medtrace/shared/co
 import { MedtraceError } from "@medtrace/shared/errors";
 import { z } from "zod";
 import { SYSLOG_LIMITS } from "./limits.ts";
+import type { TlsVersion } from "./server.ts";
 
 export interface SyslogSettings {
   readonly port: number;
@@ -11,6 +12,7 @@ export interface SyslogSettings {
   readonly key: string;
   /** Authorities of client certificates. */
   readonly clientCa: string;
+  readonly tlsVersionMax: TlsVersion;
   readonly messageBytesMax: number;
 }
 
@@ -19,6 +21,7 @@ const shape = {
   INGEST_SYSLOG_TLS_CERT: z.string().optional(),
   INGEST_SYSLOG_TLS_KEY: z.string().optional(),
   INGEST_SYSLOG_TLS_CLIENT_CA: z.string().optional(),
+  INGEST_SYSLOG_TLS_MAX: z.enum(["1.2", "1.3"]).default("1.2"),
   INGEST_SYSLOG_BYTES_MAX: wholeNumber(32_768, 67_108_864, SYSLOG_LIMITS.messageBytesMax),
 };
 
@@ -37,6 +40,7 @@ export function syslogSettings(env: Environment): SyslogSettings | undefined {
       cert,
       key,
       clientCa,
+      tlsVersionMax: `TLSv${settings.INGEST_SYSLOG_TLS_MAX}`,
       messageBytesMax: settings.INGEST_SYSLOG_BYTES_MAX,
     };
   }

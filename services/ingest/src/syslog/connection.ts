@@ -62,7 +62,7 @@ export class Connection {
     socket.on("data", (chunk) => this.#read(chunk));
     socket.on("end", () => this.#peerEnded());
     socket.on("timeout", () => this.#idle());
-    socket.on("error", (error: NodeJS.ErrnoException) => this.#log("info", { code: error.code }, "connection failed"));
+    socket.on("error", (error: NodeJS.ErrnoException) => this.#failed(error));
     socket.on("close", () => this.#onClose());
   }
 
@@ -193,6 +193,12 @@ export class Connection {
       this.#log("warn", {}, "the connection ended inside a message");
     }
     this.end();
+  }
+
+  /** What the peer's system had not delivered yet is lost with a connection that it resets. */
+  #failed({ code }: NodeJS.ErrnoException): void {
+    if (!this.#isEnding) this.#tally.closed.reset++;
+    this.#log("warn", { code }, "connection failed: what was on its way is lost");
   }
 
   #startTimer(): void {

@@ -62,7 +62,7 @@ test("streams changed anywhere never stop the listener, and every message told a
   const listener = await startSyslog({
     host: "127.0.0.1",
     port: 0,
-    tls: { ...SERVER, ca: PACS.cert },
+    tls: { ...SERVER, ca: PACS.cert, maxVersion: "TLSv1.2" },
     institutionOf: () => CONTEXT.institution,
     take: createTake({
       intake: pipeline.intake,

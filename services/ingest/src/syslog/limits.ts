@@ -24,9 +24,9 @@ export interface SyslogLimits {
 export const SYSLOG_LIMITS: SyslogLimits = {
   messageBytesMax: 1_048_576,
   heldBytesMax: 128 * 1_048_576,
-  waitingBytesMax: 1_048_576,
+  waitingBytesMax: 4 * 1_048_576,
   connectionsMax: 512,
-  togetherMax: 64,
+  togetherMax: 500,
   refusedInRowMax: 100,
   idle_ms_max: 3_600_000,
   message_ms_max: 60_000,

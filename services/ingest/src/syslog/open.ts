@@ -19,8 +19,9 @@ export interface SyslogParts {
 }
 
 /** @throws MedtraceError CONFIGURATION naming the variable whose file cannot be read or used. */
-export async function loadSyslogTls({ cert, key, clientCa }: SyslogSettings): Promise<SyslogTls> {
+export async function loadSyslogTls({ cert, key, clientCa, tlsVersionMax }: SyslogSettings): Promise<SyslogTls> {
   const tls = {
+    maxVersion: tlsVersionMax,
     cert: await pem("INGEST_SYSLOG_TLS_CERT", cert),
     key: await pem("INGEST_SYSLOG_TLS_KEY", key),
     ca: await pem("INGEST_SYSLOG_TLS_CLIENT_CA", clientCa),

@@ -9,7 +9,7 @@ import { selfSigned } from "@medtrace/shared/testing/certificate";
 import { institutionOfCertificate } from "../mllp/tls.ts";
 import { frame } from "./framer.ts";
 import type { SyslogLimits } from "./limits.ts";
-import { type SyslogListener, startSyslog } from "./server.ts";
+import { type SyslogListener, startSyslog, type TlsVersion } from "./server.ts";
 import type { Take } from "./take.ts";
 
 const SERVER = selfSigned("medtrace");
@@ -31,6 +31,7 @@ interface Stand {
 async function listen(
   through: (take: Take) => Take = (take) => take,
   limits: Partial<SyslogLimits> = {},
+  maxVersion: TlsVersion = "TLSv1.2",
 ): Promise<Stand> {
   const taken: string[] = [];
   const logged: string[] = [];
@@ -42,7 +43,7 @@ async function listen(
   const listener = await startSyslog({
     host: "127.0.0.1",
     port: 0,
-    tls: { ...SERVER, ca: `${LAB.cert}${STRANGER.cert}` },
+    tls: { ...SERVER, ca: `${LAB.cert}${STRANGER.cert}`, maxVersion },
     institutionOf: (certificate) => institutionOfCertificate(certificate, DIRECTORY),
     take: through(take),
     limits,
@@ -85,7 +86,7 @@ test("the client certificate names the institution, and nobody else is heard", a
 });
 
 test("a session that is resumed speaks for the same institution", async () => {
-  const { listener, taken } = await listen();
+  const { listener, taken } = await listen(undefined, {}, "TLSv1.3");
   await using _ = listener;
   for (const maxVersion of ["TLSv1.2", "TLSv1.3"] as const) {
     const options = { port: listener.port, host: "127.0.0.1", ca: SERVER.cert, ...LAB, maxVersion };
@@ -99,6 +100,20 @@ test("a session that is resumed speaks for the same institution", async () => {
     first.destroy();
     resumed.destroy();
   }
+});
+
+test("a sender that never reads, and closes at once, loses nothing of what it wrote", async () => {
+  const { listener, taken } = await listen();
+  await using _ = listener;
+  const texts = Array.from({ length: 2_000 }, (_, i) => `${i} ${"x".repeat(500)}`);
+  const options = { port: listener.port, host: "127.0.0.1", ca: SERVER.cert, ...LAB };
+  const socket = connect(options, () => {
+    assert.equal(socket.getProtocol(), "TLSv1.2");
+    socket.write(framed(...texts), () => socket.destroy());
+  });
+  await closed(socket);
+  await until(() => taken.length === texts.length);
+  assert.equal(taken.at(-1), `city-lab ${texts.at(-1)}`);
 });
 
 test("a client without TLS is not served", async () => {
@@ -195,7 +210,7 @@ test("while storage takes nothing the peer is not read, and nothing is lost or d
       if (fails) throw new MedtraceError("STORAGE_FAILED", "no room");
       return take(institution, messages);
     },
-    { retry_ms_max: 600_000 },
+    { retry_ms_max: 600_000, waitingBytesMax: 1_048_576 },
   );
   await using _ = listener;
   const socket = dial(listener);

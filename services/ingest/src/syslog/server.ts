@@ -8,8 +8,15 @@ import { SYSLOG_LIMITS, type SyslogLimits } from "./limits.ts";
 import type { Take } from "./take.ts";
 import { Tallies } from "./tally.ts";
 
+export type TlsVersion = "TLSv1.2" | "TLSv1.3";
+
 /** In PEM. */
 export interface SyslogTls {
+  /**
+   * A server of 1.3 sends session tickets that a syslog sender never reads; its system then resets the connection when it
+   * closes, and drops what was not delivered. One of 1.2 sends nothing after the handshake.
+   */
+  readonly maxVersion: TlsVersion;
   readonly key: string;
   readonly cert: string;
   /** Authorities that client certificates must come from. */
