@@ -29,6 +29,7 @@ const COUNT_DEFAULT = 100;
 export async function fhirRoutes(server: FastifyInstance, ctx: QueryContext): Promise<void> {
   await server.register(async (app) => {
     app.setErrorHandler(answerOutcome);
+    app.removeAllContentTypeParsers();
     app.addContentTypeParser(FORM, app.wholeBody(SEARCH_CHARACTERS_MAX));
     addCapability(app, {
       title: "medtrace query",

@@ -306,6 +306,11 @@ describe("what cannot be answered", () => {
     });
   }
 
+  test("in a body that is no form is refused", async () => {
+    const answer = await stack.post("/fhir/AuditEvent/_search", { action: "R" });
+    assert.deepEqual([answer.status, issueOf(answer).code], [415, "not-supported"]);
+  });
+
   test("is passed over and told where the caller says so", async () => {
     const headers = { authorization: `Bearer ${await stack.token(A)}`, prefer: "handling=lenient" };
     const answer = await fetch(`${stack.url}/fhir/AuditEvent?nonsense=1&action=D`, { headers });
