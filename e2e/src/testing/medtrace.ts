@@ -81,6 +81,8 @@ export async function start(
     MEDTRACE_DATA: data,
     INGEST_PORT: "0",
     INGEST_MLLP_PORT: "0",
+    // Feed statements are events too: who counts events says when there are some.
+    INGEST_FEED_STATEMENT_S: "0",
     LEDGER_WRITER_PORT: "0",
     QUERY_PORT: "0",
   };
