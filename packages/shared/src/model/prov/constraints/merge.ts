@@ -12,7 +12,10 @@ const UNIQUE: Partial<Record<RelationKind, { readonly by: readonly [number, numb
   wasEndedBy: { by: [0, 2], constraint: "unique-wasEndedBy" },
 };
 
-/** Merging is done again while it changes something; each round makes at least one variable known. */
+/** What is written to be understood needs three or four; hostile chains could need one for each statement. */
+const ROUNDS_MAX = 100;
+
+/** Merging is done again while it changes something. What is not decided after {@link ROUNDS_MAX} rounds is told of. */
 export function mergeAll({ activities, relations }: Instance, report: Report): void {
   let again = true;
   const changed = (): void => {
@@ -29,12 +32,13 @@ export function mergeAll({ activities, relations }: Instance, report: Report): v
     failed.add(subject);
     report(constraint, names);
   };
-  while (again) {
+  for (let round = 0; again && round < ROUNDS_MAX; round++) {
     again = false;
     mergeActivities(activities, relations, changed, hold);
     mergeByKey(relations, changed, hold);
     mergeUnique(relations, changed, hold);
   }
+  if (again) report("not-decided", []);
 }
 
 type Hold = (constraint: string, subject: unknown, fine: boolean, ...names: readonly (string | undefined)[]) => void;

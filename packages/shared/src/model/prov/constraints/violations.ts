@@ -1,7 +1,7 @@
 /** What a check found, in the names of PROV-CONSTRAINTS. */
 
 export interface ProvViolation {
-  /** The constraint's name in the Recommendation, such as `entity-activity-disjoint`, or `clock-order`. */
+  /** The constraint's name in the Recommendation, such as `entity-activity-disjoint`; or `clock-order`, `not-decided`. */
   readonly constraint: string;
   /** In words. */
   readonly detail: string;
@@ -32,5 +32,6 @@ export const DEMANDS: Readonly<Record<string, string>> = {
   "impossible-object-property-overlap": "an identifier is a thing or a relation, not both",
   "entity-activity-disjoint": "nothing is an entity and an activity",
   "membership-empty-collection": "an empty collection has no member",
+  "not-decided": "statements can be merged within a hundred rounds",
   "clock-order": "what comes first has the earlier time",
 };
