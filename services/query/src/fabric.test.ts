@@ -105,10 +105,7 @@ if (url !== undefined) {
     const proven = await reader.verify(text, identities);
     assert.equal(proven.code, 0, proven.said);
     assert.match(proven.said, /What was proved, of 2 events/);
-    assert.match(
-      proven.said,
-      /that the CA certificates you gave are those of HospitalAMSP, HospitalBMSP, /,
-    );
+    assert.match(proven.said, /that the CA certificates you gave are those of HospitalAMSP, HospitalBMSP, /);
     t.diagnostic(`${text.length} bytes of evidence; ${proven.said.trim().split("\n").at(-1)}`);
 
     const [none, one] = [await reader.verify(text), await reader.verify(text, `${OWNER}=${identities}/${OWNER}`)];

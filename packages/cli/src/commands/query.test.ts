@@ -116,7 +116,7 @@ describe("medtrace evidence", () => {
     for (const args of [[], ["--record", "r", "--subject", "s"]]) {
       const { code, err } = await medtrace("evidence", ...args, "--out", join(folder, "none.json"));
       assert.equal(code, 2);
-      assert.match(err, /one of --event, --record and --subject/);
+      assert.match(err, /one of --event, --record, --subject and --feed/);
     }
     assert.ok(!existsSync(join(folder, "none.json")));
   });

@@ -116,11 +116,15 @@ export class Page implements AsyncDisposable {
     await this.call("DOM.setFileInputFiles", { nodeId, files });
   }
 
+  /** Asked to, the browser ends its own processes first: one that is left writes to the profile again. */
   async [Symbol.asyncDispose](): Promise<void> {
+    const gone = once(this.#browser, "exit");
+    this.#session = undefined;
+    await Promise.race([this.call("Browser.close"), gone]);
+    const deadline = setTimeout(() => this.#browser.kill("SIGKILL"), START_MS_MAX);
+    if (this.#browser.exitCode === null && this.#browser.signalCode === null) await gone;
+    clearTimeout(deadline);
     this.#socket.close();
-    const gone = this.#browser.exitCode === null ? once(this.#browser, "exit") : undefined;
-    this.#browser.kill("SIGKILL");
-    await gone;
     rmSync(this.#profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   }
 }
