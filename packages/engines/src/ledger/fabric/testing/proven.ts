@@ -22,8 +22,8 @@ export function provenBatches(proof: LedgerProof, trust: string): Set<string> {
   const trusted = JSON.parse(trust) as FabricTrust;
   const proven = new Set<string>();
   for (const anchor of proof.anchors) {
-    const written = readEndorsed(anchor.transaction, trusted);
-    const read = readEndorsed(anchor.read, trusted);
+    const written = readEndorsed(anchor.transaction, trusted, "then");
+    const read = readEndorsed(anchor.read, trusted, "now");
     const batches = anchoredBy(written.data, written.transaction, trusted.chaincode);
     assert.equal(batches.length, 1);
     for (const { owner, batch } of batches) {
@@ -37,7 +37,8 @@ export function provenBatches(proof: LedgerProof, trust: string): Set<string> {
   return proven;
 }
 
-function readEndorsed(envelope: string, trust: FabricTrust): Endorsed {
+/** @param majority of those who were there when it was sent, or of all that are trusted */
+function readEndorsed(envelope: string, trust: FabricTrust, majority: "then" | "now"): Endorsed {
   const payload = common.Payload.deserializeBinary(
     common.Envelope.deserializeBinary(Buffer.from(envelope, "base64")).getPayload_asU8(),
   );
@@ -51,7 +52,9 @@ function readEndorsed(envelope: string, trust: FabricTrust): Endorsed {
   assert.ok(signed !== undefined);
   const bytes = signed.getProposalResponsePayload_asU8();
   const endorsers = signed.getEndorsementsList().map((endorsement) => endorserOf(endorsement, bytes, trust));
-  const total = Object.values(trust.organisations).filter(({ since }) => since === undefined || since <= time).length;
+  const isCounted = ({ since }: FabricOrganisation): boolean =>
+    majority === "now" || since === undefined || since <= time;
+  const total = Object.values(trust.organisations).filter(isCounted).length;
   assert.ok(2 * new Set(endorsers).size > total, "a majority endorses");
   const proposal = content.getChaincodeProposalPayload_asU8();
   const response = peer.ProposalResponsePayload.deserializeBinary(bytes);
