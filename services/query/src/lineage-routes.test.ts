@@ -99,6 +99,7 @@ test("the same lineage is given as PROV in four forms, by parameter or by Accept
   const json = await stack.get(lineage("report", "?format=prov-json"));
   assert.match(json.headers.get("content-type") ?? "", /^application\/prov\+json/);
   assert.equal(json.headers.get("medtrace-height"), "1");
+  assert.equal(json.headers.get("vary"), "accept");
   assert.equal(json.headers.get("medtrace-integrity-failures"), "0");
   const document = JSON.parse(json.text);
   assert.deepEqual(

@@ -50,6 +50,7 @@ export function lineageRoutes(app: FastifyInstance, ctx: QueryContext): void {
     "/v1/records/:id/lineage",
     { config: READ, schema },
     async (request, reply) => {
+      reply.header("vary", "accept");
       const format = request.query.format ?? acceptedFormat(request.headers.accept);
       const told = await traced(ctx, request, [request.params.id], async (viewer, isAbout) => {
         const names = await knownNames(ctx, viewer, "record", idOfIri(request.params.id));
