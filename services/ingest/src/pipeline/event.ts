@@ -32,6 +32,9 @@ export interface EventParts {
   readonly random: (length: number) => Uint8Array;
 }
 
+/** One that is being made: optional members are set one by one, since spreading them costs as much as all the rest. */
+type Made<T> = { -readonly [Member in keyof T]: T[Member] };
+
 /** The token whose data key an event of these subjects is sealed under. */
 export function sealingSubject(subjects: readonly Subject[]): string {
   return subjects[0]?.token ?? NO_SUBJECT;
@@ -40,59 +43,63 @@ export function sealingSubject(subjects: readonly Subject[]): string {
 /** The trace event of a draft; pure but for the random bytes it is given. */
 export function traceEvent(draft: Draft, parts: EventParts): TraceEvent {
   const { id, subjects, veil } = parts;
-  return {
+  const { patterns, occurred, consentStates, correlation, feed } = draft;
+  const source: Made<TraceEvent["source"]> = {
+    format: draft.format,
+    type: draft.type,
+    system: veil(draft.system, "Device"),
+    digest: parts.digest,
+    index: draft.index,
+    flags: draft.flags,
+  };
+  if (patterns !== undefined) source.patterns = patterns;
+  const event: Made<TraceEvent> = {
     format: TRACE_EVENT_FORMAT,
     id,
     institution: parts.institution,
-    source: {
-      format: draft.format,
-      type: draft.type,
-      system: veil(draft.system, "Device"),
-      digest: parts.digest,
-      index: draft.index,
-      flags: draft.flags,
-      ...(draft.patterns === undefined ? {} : { patterns: draft.patterns }),
-    },
+    source,
     activity: draft.activity,
     outcome: draft.outcome,
-    ...(draft.occurred === undefined ? {} : { occurred: draft.occurred }),
     recorded: draft.recorded,
     received: parts.received,
     purposes: draft.purposes,
     breakGlass: draft.breakGlass,
     consents: draft.consents.map((consent) => veil(consent, "Consent")),
-    ...(draft.consentStates === undefined
-      ? {}
-      : { consentStates: draft.consentStates.map((state) => ({ ...state, id: veil(state.id, "Consent") })) }),
     agents: draft.agents.map((agent) => clearAgent(agent, subjects, veil)),
     records: draft.records.map((record) => clearRecord(record, subjects, veil)),
     recipients: draft.recipients.map((recipient) => veil(recipient, "Organization")),
-    subjects: [...new Set(subjects.map((subject) => subject.token))],
+    subjects: tokensOf(subjects),
     joins: joinsOf(draft, subjects),
-    ...(draft.correlation === undefined ? {} : { correlation: veil(draft.correlation, "Request") }),
-    ...(draft.feed === undefined ? {} : { feed: draft.feed }),
     sealed: seal(sealedContent(draft, veil), parts.dataKey, sealingSubject(subjects), id, parts.random(SEAL_IV_BYTES)),
     nonce: base64url(parts.random(NONCE_BYTES)),
   };
+  if (occurred !== undefined) event.occurred = occurred;
+  if (consentStates !== undefined) {
+    event.consentStates = consentStates.map((state) => ({ ...state, id: veil(state.id, "Consent") }));
+  }
+  if (correlation !== undefined) event.correlation = veil(correlation, "Request");
+  if (feed !== undefined) event.feed = feed;
+  return event;
+}
+
+function tokensOf(subjects: readonly Subject[]): string[] {
+  const tokens = subjects.map(({ token }) => token);
+  return tokens.length > 1 ? [...new Set(tokens)] : tokens;
 }
 
 function clearAgent(agent: DraftAgent, subjects: readonly Subject[], veil: Veil): TraceAgent {
-  return {
-    id: clearId(agent.id, "Agent", subjects, veil),
-    kind: agent.kind,
-    roles: agent.roles,
-    ...(agent.requestor === undefined ? {} : { requestor: agent.requestor }),
-    ...(agent.onBehalfOf === undefined ? {} : { onBehalfOf: veil(agent.onBehalfOf, "Agent") }),
-  };
+  const id = clearId(agent.id, "Agent", subjects, veil);
+  const made: Made<TraceAgent> = { id, kind: agent.kind, roles: agent.roles };
+  if (agent.requestor !== undefined) made.requestor = agent.requestor;
+  if (agent.onBehalfOf !== undefined) made.onBehalfOf = veil(agent.onBehalfOf, "Agent");
+  return made;
 }
 
 function clearRecord(record: DraftRecord, subjects: readonly Subject[], veil: Veil): TraceRecord {
-  return {
-    id: clearId(record.id, record.type, subjects, veil),
-    type: record.type,
-    ...(record.version === undefined ? {} : { version: record.version }),
-    role: record.role,
-  };
+  const id = clearId(record.id, record.type, subjects, veil);
+  const made: Made<TraceRecord> = { id, type: record.type, role: record.role };
+  if (record.version !== undefined) made.version = record.version;
+  return made;
 }
 
 function clearId(
@@ -109,6 +116,7 @@ function clearId(
 
 /** Pairs said by the draft (merge, link), and tokens that one person's identifiers showed to be the same. */
 function joinsOf(draft: Draft, subjects: readonly Subject[]): [string, string][] {
+  if (draft.joins.length === 0 && subjects.every(({ also }) => also.length === 0)) return [];
   const pairs = new Map<string, [string, string]>();
   const add = (a: string | undefined, b: string | undefined): void => {
     if (a === undefined || b === undefined || a === b) return;
@@ -122,12 +130,11 @@ function joinsOf(draft: Draft, subjects: readonly Subject[]): [string, string][]
 
 /** Labels are keyed by the ids that readers will see. */
 function sealedContent(draft: Draft, veil: Veil): SealedContent {
+  const content: Made<SealedContent> = { ...draft.sealed };
+  if (draft.messageId !== undefined) content.messageId = draft.messageId;
   const { labels } = draft.sealed;
-  return {
-    ...draft.sealed,
-    ...(draft.messageId === undefined ? {} : { messageId: draft.messageId }),
-    ...(labels === undefined
-      ? {}
-      : { labels: Object.fromEntries(Object.entries(labels).map(([id, label]) => [veil(id, "Agent"), label])) }),
-  };
+  if (labels !== undefined && Object.keys(labels).some((id) => veil(id, "Agent") !== id)) {
+    content.labels = Object.fromEntries(Object.entries(labels).map(([id, label]) => [veil(id, "Agent"), label]));
+  }
+  return content;
 }

@@ -93,16 +93,18 @@ export function agentsOf(msh: Segment, segments: readonly Segment[], flags: Flag
   const onBehalfOf = organisation ?? context.institution;
   const staff = new Staff(flags, context);
   for (const segment of segments) {
-    for (const [n, role, form] of STAFF.get(segment.name) ?? []) {
+    if (segment.name === "PRD") staff.addProvider(segment);
+    const fields = STAFF.get(segment.name);
+    if (fields === undefined) continue;
+    for (const [n, role, form] of fields) {
       if (rawField(segment, n) === "") continue;
       for (const text of repetitions(segment, n)) staff.add(segment, text, n, role, form);
     }
-    if (segment.name === "PRD") staff.addProvider(segment);
   }
   const agents: DraftAgent[] = [];
   for (const [id, { roles, assigner }] of staff.found) {
-    const requestor = roles.has("operator") ? { requestor: true } : {};
-    agents.push({ id, kind: "person", roles: [...roles], ...requestor, onBehalfOf: assigner ?? onBehalfOf });
+    const person = { id, kind: "person", roles: [...roles], onBehalfOf: assigner ?? onBehalfOf } as const;
+    agents.push(roles.has("operator") ? { ...person, requestor: true } : person);
   }
   const software = idText(field(msh, 3), "MSH-3");
   if (software !== "") {

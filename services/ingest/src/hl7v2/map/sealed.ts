@@ -11,6 +11,7 @@ const ADDRESSES: Fields = { PID: [11, 13, 14], MRG: [] };
 /** Observation types (OBX-2, HL7 table 0125) whose value is text that somebody wrote. */
 const TEXT_TYPES: ReadonlySet<string> = new Set(["FT", "TX"]);
 
+type Sealed = { -readonly [Member in keyof SealedContent]: SealedContent[Member] };
 type Fields = Readonly<Record<"PID" | "MRG", readonly number[]>>;
 
 /**
@@ -30,14 +31,14 @@ export function sealedOf(
   const addresses = valuesOf(patients, ADDRESSES);
   const birthDate = birthDateOf(patients);
   const text = textsOf(segments, remarks);
-  return {
-    ...(identifiers.length === 0 ? {} : { identifiers }),
-    ...(names.length === 0 ? {} : { names }),
-    ...(birthDate === undefined ? {} : { birthDate: cut(birthDate, SEALED_VALUE_LENGTH_MAX) }),
-    ...(addresses.length === 0 ? {} : { addresses }),
-    ...(text.length === 0 ? {} : { text }),
-    ...(Object.keys(labels).length === 0 ? {} : { labels }),
-  };
+  const sealed: Sealed = {};
+  if (identifiers.length > 0) sealed.identifiers = identifiers;
+  if (names.length > 0) sealed.names = names;
+  if (birthDate !== undefined) sealed.birthDate = cut(birthDate, SEALED_VALUE_LENGTH_MAX);
+  if (addresses.length > 0) sealed.addresses = addresses;
+  if (text.length > 0) sealed.text = text;
+  if (Object.keys(labels).length > 0) sealed.labels = labels;
+  return sealed;
 }
 
 function birthDateOf(patients: readonly Segment[]): string | undefined {
