@@ -1,9 +1,11 @@
-/** Checking the whole channel: every block's hash and data, every stream's chain, and the world state's heads. */
+/** Checking the whole channel: every block as an auditor does, every stream's chain, and the world state's heads. */
 import type { OwnedEntry } from "@medtrace/chaincode/contract";
 import { hasCode } from "@medtrace/shared/errors";
 import { type Batch, batchHash, batchId, NO_BATCH } from "@medtrace/shared/model/batch";
 import type { LedgerBlock } from "@medtrace/shared/ports/ledger";
-import { followBlocks } from "./follow.ts";
+import type { FabricAddress } from "./address.ts";
+import { ChannelAudit } from "./audit/channel.ts";
+import { followRawBlocks } from "./follow.ts";
 import type { Peers } from "./peers.ts";
 import type { Reads } from "./reads.ts";
 
@@ -11,7 +13,7 @@ import type { Reads } from "./reads.ts";
 export async function* checkChannel(
   peers: Peers,
   reads: Reads,
-  chaincode: string,
+  address: FabricAddress,
   signal: AbortSignal,
 ): AsyncGenerator<string> {
   signal.throwIfAborted();
@@ -19,8 +21,11 @@ export async function* checkChannel(
   const heads = new Map((await reads.heads()).map((head) => [`${head.owner}/${head.batch.stream}`, head]));
   const replay = new Replay(heads, height);
   const end = await reads.height();
+  const audit = new ChannelAudit(address);
   try {
-    for await (const block of followBlocks(peers, chaincode, 0, signal)) {
+    for await (const followed of followRawBlocks(peers, address.chaincode, 0, signal)) {
+      const { block } = followed;
+      for (const fault of audit.block(followed).faults) yield `block ${block.number} ${fault}`;
       yield* replay.faults(block);
       if (block.number === end - 1) break;
     }

@@ -119,7 +119,7 @@ export class FabricLedger implements Ledger {
   async *check(signal: AbortSignal): AsyncGenerator<string> {
     this.#refuseClosed();
     const until = AbortSignal.any([signal, this.#closing.signal]);
-    yield* checkChannel(this.#peers, this.#reads, this.address.chaincode, until);
+    yield* checkChannel(this.#peers, this.#reads, this.address, until);
   }
 
   async ping(): Promise<void> {
