@@ -1,7 +1,9 @@
 /** What holds when brokers of three fail: on brokers of this test's own. */
 import { strict as assert } from "node:assert";
+import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { hasCode } from "@medtrace/shared/errors";
 import { realEngine } from "../../testing/real-engines.ts";
 import { openKafkaEventLog } from "./event-log.ts";
 import { kafkaJars, type OwnBroker, startBrokers, urlOn } from "./testing/broker.ts";
@@ -9,6 +11,7 @@ import { follow, Load } from "./testing/load.ts";
 import { someTopic } from "./testing/topics.ts";
 
 const BROKERS = 3;
+const LEADERLESS_MS_MAX = 120_000;
 
 const jars = realEngine("event-log") === undefined ? undefined : await kafkaJars();
 
@@ -51,5 +54,34 @@ if (jars !== undefined) {
       abort.abort();
       await followed.over;
     });
+
+    it("never gives nothing in place of what was acknowledged, while partitions get another leader", async () => {
+      const url = urlOn(brokers, someTopic(), "partitions=6&replication=3");
+      await using log = await openKafkaEventLog({ url });
+      for (const broker of brokers) {
+        // Of a log that has heard of no end yet, as a projector's that was just started.
+        await using other = await openKafkaEventLog({ url });
+        const records = Array.from({ length: 60 }, (_, i) => ({ key: `key-${i}`, value: randomBytes(50) }));
+        const positions = await log.append(records);
+        await broker.kill();
+        for (const [i, { partition, offset }] of positions.entries()) {
+          const [entry] = await patiently(() => other.read(partition, offset, { countMax: 1, bytesMax: 1 }));
+          assert.deepEqual([entry?.offset, entry?.value], [offset, new Uint8Array(records[i]?.value ?? [])]);
+        }
+        await broker.start();
+        await patiently(() => log.ping());
+      }
+    });
   });
+}
+
+/** Tries again while no leader answers. */
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  for (const until = performance.now() + LEADERLESS_MS_MAX; ; await sleep(100)) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!hasCode(error, "STORAGE_FAILED") || performance.now() > until) throw error;
+    }
+  }
 }

@@ -27,6 +27,13 @@ export async function listRanges(cluster: Cluster): Promise<PartitionRange[]> {
   });
 }
 
+/** Asks a partition's leader where it ends. @throws what Kafka or a connection failed with. */
+export async function listEnd(cluster: Cluster, partition: number): Promise<number> {
+  const end = (await listOffsets(cluster, [partition], LATEST)).get(partition);
+  if (end === undefined) throw new LinkError(`Kafka names no end of partition ${partition}`);
+  return end;
+}
+
 async function listOffsets(
   cluster: Cluster,
   partitions: readonly number[],

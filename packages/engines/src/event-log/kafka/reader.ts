@@ -7,7 +7,7 @@ import type { Ends } from "./ends.ts";
 import { failureOf, isKafka, untilDone } from "./failures.ts";
 import { Fetcher } from "./fetcher.ts";
 import { LinkError } from "./link.ts";
-import { listRanges } from "./ranges.ts";
+import { listEnd, listRanges } from "./ranges.ts";
 import { BrokenBatch, decodeBatches } from "./record-batch.ts";
 import { fetchRequest } from "./wire.ts";
 
@@ -38,8 +38,17 @@ export class Reader {
       if (entries.length > 0) return entries;
       from = next;
       const end = await this.#load(partition, from);
-      if (end !== undefined && end <= from && !this.#parts.cache.has(partition, from)) return [];
+      if (end === undefined || end > from || this.#parts.cache.has(partition, from)) continue;
+      if ((await this.#endOf(partition)) <= from) return [];
     }
+  }
+
+  /**
+   * Where a partition ends, as its leader lists it. What a fetch says is not enough: a leader that has just been elected
+   * gives nothing of what was acknowledged before until its replicas have asked it, and only a list waits for that (KIP-207).
+   */
+  #endOf(partition: number): Promise<number> {
+    return this.#patiently("tell where a partition ends", () => listEnd(this.#parts.cluster, partition));
   }
 
   async ranges(): Promise<readonly PartitionRange[]> {
