@@ -54,7 +54,7 @@ export async function startEmbedded(env: Environment, logOf: (service: string) =
     await openIssuer({ data: engines.data, ...auth });
     const keys = await openKeyProvider(engines.keysUrl);
     const vault = await open(openVault(engines.vaultUrl, keys));
-    const eventLog = await open(openEventLog(engines.eventLogUrl));
+    const eventLog = await open(openEventLog(engines.eventLogUrl, { tail: true }));
     const ledger = await open(openLedger(engines.ledgerUrl, { owner: engines.ledgerOwner }));
     const projection = await open(openProjection(engines.projectionUrl));
     const cache = await open(openCache(engines.cacheUrl, { log: logOf("query") }));

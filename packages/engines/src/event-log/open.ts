@@ -2,18 +2,23 @@
 import { MedtraceError } from "@medtrace/shared/errors";
 import type { EventLog } from "@medtrace/shared/ports/event-log";
 
+export interface OpenOptions {
+  /** Whoever appends and follows does both by this one object: an engine MAY then give the newest from memory. */
+  readonly tail?: boolean;
+}
+
 /**
  * Opens `embedded:FOLDER`, or `kafka://host:port[,host:port…]/topic?partitions=N&replication=N`, spoken to as the
  * environment says (KAFKA_TLS…, KAFKA_SASL…).
  *
  * @throws MedtraceError CONFIGURATION for another scheme, and what the engine throws.
  */
-export async function openEventLog(url: string): Promise<EventLog> {
+export async function openEventLog(url: string, { tail = false }: OpenOptions = {}): Promise<EventLog> {
   const [scheme = "", ...rest] = url.split(":");
   const place = rest.join(":");
   if (scheme === "embedded" && place !== "") {
     const { openEmbeddedEventLog } = await import("./embedded/event-log.ts");
-    return openEmbeddedEventLog({ folder: place });
+    return openEmbeddedEventLog({ folder: place, tail });
   }
   if (scheme === "kafka") {
     const [{ kafkaAccess }, { openKafkaEventLog }] = await Promise.all([

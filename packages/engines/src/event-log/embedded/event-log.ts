@@ -18,9 +18,16 @@ export interface EmbeddedEventLogOptions {
   readonly backlogBytesMax?: number;
   /** The file may not outgrow this many pages of 4,096 bytes. */
   readonly pages_max?: number;
+  /**
+   * Who follows the log by the object that appends to it reads the newest records from memory, as they were appended:
+   * what becomes of the file meanwhile is for others to see. By default all is read from the file.
+   */
+  readonly tail?: boolean;
 }
 
 const BACKLOG_BYTES_MAX = 64 * 1_048_576;
+/** Of what a ledger-writer in this process has yet to read there is a fraction of a second. */
+const TAIL_BYTES_MAX = 8 * 1_048_576;
 const POLL_MS = 25;
 const LOCK_POLL_MS = 100;
 
@@ -30,6 +37,7 @@ export async function openEmbeddedEventLog(options: EmbeddedEventLogOptions): Pr
     folder: options.folder,
     partitions: options.partitions ?? 8,
     pages_max: options.pages_max,
+    tailBytesMax: options.tail === true ? TAIL_BYTES_MAX : 0,
   });
   return new EmbeddedEventLog(store, options);
 }

@@ -20,8 +20,6 @@ const KEY_BYTES = 32;
 /** A check looks at so much before others get their turn. */
 const CHECKED_ROWS = 512;
 const CHECKED_BYTES = 4 * 1_048_576;
-/** Of what a ledger-writer in this process has yet to read there is a fraction of a second. */
-const TAIL_BYTES_MAX = 8 * 1_048_576;
 
 const SCHEMA = `
   CREATE TABLE record (place INTEGER PRIMARY KEY, value BLOB NOT NULL, mac BLOB NOT NULL, trace TEXT) STRICT;
@@ -32,6 +30,8 @@ export interface StoreOptions {
   /** For a log that is made now; one that is there keeps its number. */
   readonly partitions: number;
   readonly pages_max?: number | undefined;
+  /** Values of the newest records that are kept in memory for those who follow the log by this very object. */
+  readonly tailBytesMax: number;
 }
 
 interface Row {
@@ -95,7 +95,7 @@ export class Store implements Disposable {
       "SELECT place, value, mac, trace FROM record WHERE place >= ? AND place < ? ORDER BY place",
     );
     this.partitions = this.#makePartitions(options.partitions);
-    this.#tail = new Tail(this.partitions, TAIL_BYTES_MAX);
+    this.#tail = new Tail(this.partitions, options.tailBytesMax);
   }
 
   #makePartitions(wanted: number): number {
@@ -128,8 +128,7 @@ export class Store implements Disposable {
       at.last = this.#chain.row(partition, offset, at.last, leaf);
       at.end = offset + 1;
       this.#insert.run(partition * PLACES + offset, value, at.last, trace ?? null);
-      // A copy: its owner may use the memory again once this is acknowledged.
-      return { partition, offset, value: Buffer.from(value), leaf, ...(trace === undefined ? {} : { trace }) };
+      return { partition, offset, value, leaf, ...(trace === undefined ? {} : { trace }) };
     });
     for (const [partition, { end, last }] of ends) {
       this.#setEnd.run(end, last, this.#chain.end(partition, end, last), partition);

@@ -25,8 +25,9 @@ export class Tail {
     this.#runs = Array.from({ length: partitions }, () => ({ entries: [], bytes: 0 }));
   }
 
-  /** Keeps committed records; those of one partition in order. Values belong to the tail from here on. */
+  /** Keeps copies of committed records; those of one partition in order. */
   add(entries: readonly TailEntry[]): void {
+    if (this.#runBytesMax === 0) return;
     for (const entry of entries) {
       const run = this.#runs[entry.partition] as Run;
       // Another process appended in between: the run begins anew behind what it wrote.
@@ -34,7 +35,8 @@ export class Tail {
         run.entries.length = 0;
         run.bytes = 0;
       }
-      run.entries.push(entry);
+      // Its owner may use the memory again once this is acknowledged.
+      run.entries.push({ ...entry, value: Buffer.from(entry.value) });
       run.bytes += entry.value.length;
     }
     for (const run of this.#runs) this.#trim(run);
