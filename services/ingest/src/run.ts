@@ -1,5 +1,4 @@
 /** Ingest as a running service: HTTP and MLLP in, trace events onto the log. */
-import { randomBytes } from "node:crypto";
 import { requireBearer } from "@medtrace/service-kit/bearer";
 import { answerOutcome } from "@medtrace/service-kit/fhir";
 import type { Logger } from "@medtrace/service-kit/log";
@@ -7,6 +6,7 @@ import { createMetrics } from "@medtrace/service-kit/metrics";
 import { answerProblem, createServer, type ErrorHandler, listen } from "@medtrace/service-kit/server";
 import { createTokenVerifier } from "@medtrace/service-kit/token";
 import { inServerSpan, openTracing } from "@medtrace/service-kit/tracing";
+import { hex } from "@medtrace/shared/model/bytes";
 import type { FeedEntry } from "@medtrace/shared/model/feed-statement";
 import type { Cache } from "@medtrace/shared/ports/cache";
 import type { EventLog } from "@medtrace/shared/ports/event-log";
@@ -26,6 +26,7 @@ import { loadMllpTls } from "./mllp/tls.ts";
 import type { MappingContext } from "./normalise/draft.ts";
 import { observeMllp, observePipeline, observeRefusals, observeSyslog } from "./observe.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
+import { randomSource } from "./pipeline/random.ts";
 import { catchUpReceipts } from "./pipeline/receipts.ts";
 import { addProvRoutes } from "./prov/routes.ts";
 import { limitRate } from "./rate-limit.ts";
@@ -71,7 +72,8 @@ export async function startIngest(parts: IngestParts): Promise<RunningIngest> {
   const intake = limitRate(pipeline, { cache, eventsPerSecondMax, clock_ms: () => performance.now() });
   const refusals = observeRefusals(metrics);
   const context = (institution: string): MappingContext => ({ institution, directory, zone: settings.zone });
-  const controlId = (): string => randomBytes(10).toString("hex");
+  const random = randomSource();
+  const controlId = (): string => hex(random(10));
   const expected = await loadExpectedFeeds(settings.feeds.file);
   const feeds = new Feeds({ intake: pipeline, expected, statement_ms: settings.feeds.statement_ms, now_ms, log });
   observeFeeds(metrics, feeds);
