@@ -29,7 +29,9 @@ export function observePipeline(metrics: Metrics, log: Logger): PipelineObserver
 export type OnRefused = (institution: string, code: ErrorCode) => void;
 
 /** Counts what was refused, for each of the ways in. */
-export function observeRefusals(metrics: Metrics): (format: "fhir" | "hl7v2" | "dicom-audit" | "prov-json") => OnRefused {
+export function observeRefusals(
+  metrics: Metrics,
+): (format: "fhir" | "hl7v2" | "dicom-audit" | "prov-json") => OnRefused {
   const refused = metrics.counter({
     name: "medtrace_ingest_refused_total",
     help: "Messages and resources that were not taken, by the code of the error they were answered with",
