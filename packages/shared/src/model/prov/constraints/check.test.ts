@@ -90,6 +90,10 @@ test("an activity has one start and one end, whoever tells of them; an empty col
   const empty = { name: ex("e"), attributes: new Map([["prov:type", [{ name: term("prov", "EmptyCollection") }]]]) };
   const member = documentOf(["hadMember(e, e1)"], { entities: [empty] });
   assert.deepEqual(checkProv(member).violations[0]?.constraint, "membership-empty-collection");
+  const inherited = documentOf(["specializationOf(e1, e)", "specializationOf(e2, e1)", "hadMember(e2, e3)"], {
+    entities: [empty],
+  });
+  assert.deepEqual(checkProv(inherited).violations[0]?.constraint, "membership-empty-collection");
 });
 
 test("a bundle is checked by itself, and what breaks it names it", () => {

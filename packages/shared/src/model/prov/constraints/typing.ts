@@ -55,6 +55,7 @@ export function checkTypes(contents: ProvContents, iriOf: IriOf, report: Report)
     if (kind === "wasDerivedFrom" && typeof generation === "object") identify(generation, "wasGeneratedBy");
     if (kind === "wasDerivedFrom" && typeof usage === "object") identify(usage, "used");
   }
+  inheritEmptiness(contents, iriOf, types);
   for (const [iri, has] of types) {
     if (has.has("entity") && has.has("activity")) report("entity-activity-disjoint", [iri]);
     if (has.has("member") && has.has("EmptyCollection")) report("membership-empty-collection", [iri]);
@@ -63,6 +64,27 @@ export function checkTypes(contents: ProvContents, iriOf: IriOf, report: Report)
   for (const [iri, of] of kinds) {
     of.delete("wasInfluencedBy");
     if (of.size > 1) report("impossible-property-overlap", [iri]);
+  }
+}
+
+/** A specialization has the attributes of what it specializes (inference 21): of types, this one matters. */
+function inheritEmptiness(contents: ProvContents, iriOf: IriOf, types: ReadonlyMap<string, Set<string>>): void {
+  const specific = new Map<string, string[]>();
+  for (const { kind, arguments: args } of contents.relations) {
+    const [one, general] = args;
+    if (kind !== "specializationOf" || typeof one !== "object" || typeof general !== "object") continue;
+    const row = specific.get(iriOf(general)) ?? [];
+    row.push(iriOf(one));
+    specific.set(iriOf(general), row);
+  }
+  const open = [...types].flatMap(([iri, has]) => (has.has("EmptyCollection") ? [iri] : []));
+  for (let iri = open.pop(); iri !== undefined; iri = open.pop()) {
+    for (const one of specific.get(iri) ?? []) {
+      const has = types.get(one);
+      if (has === undefined || has.has("EmptyCollection")) continue;
+      has.add("EmptyCollection");
+      open.push(one);
+    }
   }
 }
 
