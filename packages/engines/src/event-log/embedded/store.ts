@@ -38,8 +38,6 @@ interface Row {
   readonly offset: number;
   readonly value: Bytes;
   readonly mac: Bytes;
-  /** Of no authority: the MAC does not cover it. */
-  readonly trace: string | null;
 }
 
 interface End {
@@ -68,6 +66,7 @@ export class Store implements Disposable {
   readonly #getEnd: StatementSync;
   readonly #getMac: StatementSync;
   readonly #scan: StatementSync;
+  readonly #scanValues: StatementSync;
   readonly #tail: Tail;
 
   constructor(options: StoreOptions) {
@@ -91,9 +90,11 @@ export class Store implements Disposable {
     this.#setEnd = this.#db.prepare("UPDATE partition SET end = ?, last = ?, mac = ? WHERE number = ?");
     this.#getEnd = this.#db.prepare("SELECT end, last, mac FROM partition WHERE number = ?");
     this.#getMac = this.#db.prepare("SELECT mac FROM record WHERE place = ?");
-    this.#scan = this.#db.prepare(
-      "SELECT place, value, mac, trace FROM record WHERE place >= ? AND place < ? ORDER BY place",
+    this.#scan = this.#db.prepare("SELECT place, value, mac FROM record WHERE place >= ? AND place < ? ORDER BY place");
+    this.#scanValues = this.#db.prepare(
+      "SELECT place, value, trace FROM record WHERE place >= ? AND place < ? ORDER BY place",
     );
+    this.#scanValues.setReturnArrays(true);
     this.partitions = this.#makePartitions(options.partitions);
     this.#tail = new Tail(this.partitions, options.tailBytesMax);
   }
@@ -162,26 +163,35 @@ export class Store implements Disposable {
     if (!Number.isInteger(offset) || offset < 0) throw new RangeError(`no offset ${offset} in a partition`);
     if (offset >= end) return [];
     const entries: LogEntry[] = [];
-    let before = this.#macBefore(partition, offset);
+    let last = this.#macOf(partition, offset - 1);
     let bytes = 0;
     const until = Math.min(end, offset + limits.countMax);
-    for (const row of this.#rows(partition, offset, until)) {
+    for (const row of this.#values(partition, offset, until)) {
       const expected = offset + entries.length;
       if (row.offset !== expected) throw broken(partition, expected, "the record is missing");
       const leaf = leafHash(row.value);
-      before = this.#verified(partition, row, before, leaf);
-      entries.push({
-        partition,
-        offset: row.offset,
-        value: row.value,
-        leaf,
-        ...(row.trace === null ? {} : { trace: row.trace }),
-      });
+      last = this.#chain.row(partition, row.offset, last, leaf);
+      entries.push({ partition, ...row, leaf });
       bytes += row.value.length;
-      if (bytes >= limits.bytesMax) return entries;
+      if (bytes >= limits.bytesMax) break;
     }
-    if (offset + entries.length < until) throw broken(partition, offset + entries.length, "the record is missing");
+    const next = offset + entries.length;
+    if (bytes < limits.bytesMax && next < until) throw broken(partition, next, "the record is missing");
+    // Each MAC covers the one before: where the last is right, all are.
+    if (!sameBytes(last, this.#macOf(partition, next - 1))) throw this.#changedIn(partition, offset, next);
     return entries;
+  }
+
+  /** Names the first record of a range that is not as it was appended. */
+  #changedIn(partition: number, first: number, end: number): MedtraceError {
+    let before = this.#macOf(partition, first - 1);
+    for (const row of this.#rows(partition, first, end)) {
+      if (!sameBytes(row.mac, this.#chain.row(partition, row.offset, before, leafHash(row.value)))) {
+        return broken(partition, row.offset, "the record, or the one before, was changed");
+      }
+      before = row.mac;
+    }
+    return broken(partition, first, "the records were changed while they were read");
   }
 
   /** Every fault of a partition, in words. @throws what the signal was aborted with. */
@@ -232,24 +242,32 @@ export class Store implements Disposable {
     const base = partition * PLACES;
     try {
       for (const row of this.#scan.iterate(base + from, base + Math.min(to, PLACES))) {
-        const { place, value, mac, trace } = row as unknown as Omit<Row, "offset"> & { place: number };
-        yield { offset: place - base, value, mac, trace };
+        const { place, value, mac } = row as unknown as Omit<Row, "offset"> & { place: number };
+        yield { offset: place - base, value, mac };
       }
     } catch (error) {
       throw storageError(error, WHAT);
     }
   }
 
-  #macBefore(partition: number, offset: number): Bytes {
-    if (offset === 0) return NO_ROW;
-    const mac = this.#getMac.get(partition * PLACES + offset - 1)?.["mac"];
-    if (mac === undefined) throw broken(partition, offset - 1, "the record is missing");
-    return mac as Bytes;
+  /** Values alone: a MAC for each row would cost memory of its own. */
+  *#values(partition: number, from: number, to: number): Generator<Omit<LogEntry, "partition" | "leaf">> {
+    const base = partition * PLACES;
+    try {
+      for (const row of this.#scanValues.iterate(base + from, base + Math.min(to, PLACES))) {
+        const [place, value, trace] = row as unknown as [number, Bytes, string | null];
+        yield trace === null ? { offset: place - base, value } : { offset: place - base, value, trace };
+      }
+    } catch (error) {
+      throw storageError(error, WHAT);
+    }
   }
 
-  #verified(partition: number, row: { offset: number; mac: Bytes }, before: Bytes, leaf: Bytes): Bytes {
-    if (sameBytes(row.mac, this.#chain.row(partition, row.offset, before, leaf))) return row.mac;
-    throw broken(partition, row.offset, "the record, or the one before, was changed");
+  #macOf(partition: number, offset: number): Bytes {
+    if (offset < 0) return NO_ROW;
+    const mac = this.#getMac.get(partition * PLACES + offset)?.["mac"];
+    if (mac === undefined) throw broken(partition, offset, "the record is missing");
+    return mac as Bytes;
   }
 
   [Symbol.dispose](): void {
