@@ -30,6 +30,8 @@ export interface FileOptions extends ConnectionOptions {
 const LOCK_WAIT_MS = 5_000;
 const LOCK_RETRY_MS = 10;
 const WAL_BYTES_MAX = 64 * 1_048_576;
+/** Of 4,096 bytes, before they are copied into the file: pages that change again and again are copied once. */
+const WAL_PAGES = 8_000;
 
 /**
  * Opens the file, and makes folder and tables where there are none.
@@ -60,7 +62,7 @@ export function openConnection(options: ConnectionOptions): DatabaseSync {
     try {
       changeJournal(db);
       db.exec(`PRAGMA synchronous = ${synchronous}; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -${cacheKib};
-        PRAGMA journal_size_limit = ${WAL_BYTES_MAX}`);
+        PRAGMA journal_size_limit = ${WAL_BYTES_MAX}; PRAGMA wal_autocheckpoint = ${WAL_PAGES}`);
       if (pages_max !== undefined) db.exec(`PRAGMA max_page_count = ${Math.trunc(pages_max)}`);
       return db;
     } catch (error) {
