@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { after, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { MedtraceError } from "@medtrace/shared/errors";
 import { createLogger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
@@ -55,6 +56,22 @@ describe("server", () => {
     });
     await Promise.all(Array.from({ length: 50 }, () => app.inject("/readyz")));
     assert.ok(asked < 10, `${asked} checks`);
+    await app.close();
+  });
+
+  test("a client that goes away in the middle of its body is no error of the service", async () => {
+    const { app, lines } = await start();
+    app.post("/v1/echo", async (request) => request.body);
+    const begun = Promise.withResolvers<void>();
+    app.addHook("onRequest", async () => begun.resolve());
+    const { port } = new URL(await listen(app, { host: "127.0.0.1", port: 0 }));
+    const socket = connect(Number(port), "127.0.0.1");
+    const head = "POST /v1/echo HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n";
+    socket.write(`${head}{"a":`);
+    await begun.promise;
+    socket.destroy();
+    while (!lines.some((line) => line.includes("the client went away"))) await sleep(5);
+    assert.ok(!lines.some((line) => line.includes('"level":"error"')), lines.join(""));
     await app.close();
   });
 

@@ -171,7 +171,9 @@ function observe(app: FastifyInstance, metrics: Metrics): void {
     done();
   });
   app.addHook("onError", (request, _reply, error, done) => {
-    if (describeError(error).status >= 500) request.log.error({ err: error }, "request failed");
+    // Whoever goes away in the middle of a request has no error of ours.
+    if (request.raw.socket.destroyed) request.log.info({ err: error }, "the client went away");
+    else if (describeError(error).status >= 500) request.log.error({ err: error }, "request failed");
     done();
   });
 }
