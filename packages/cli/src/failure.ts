@@ -58,9 +58,12 @@ export function printable(text: string): string {
   return text.replace(/[^\P{C}]|[\p{Zl}\p{Zp}]/gu, (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`);
 }
 
-/** One line for people: `medtrace: what (where) — what to do`. */
+/** For people: `medtrace: what (where) — what to do`. */
 export function failureText({ message, at, hint }: Failure): string {
-  return printable(
-    `medtrace: ${message}${at === undefined ? "" : ` (${at})`}${hint === undefined ? "" : ` — ${hint}`}`,
-  );
+  const text = `medtrace: ${message}${at === undefined ? "" : ` (${at})`}${hint === undefined ? "" : ` — ${hint}`}`;
+  // Several settings are told of line by line; further lines are indented, so that none can look like one of ours.
+  return text
+    .split("\n")
+    .map((line, i) => (i === 0 ? "" : "  ") + printable(line.trim()))
+    .join("\n");
 }

@@ -5,7 +5,6 @@
 import { randomBytes } from "node:crypto";
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
-import { MedtraceError } from "@medtrace/shared/errors";
 import { context, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import {
   type FastifyBaseLogger,
@@ -17,6 +16,7 @@ import {
 } from "fastify";
 import manifest from "../package.json" with { type: "json" };
 import { holdBodies } from "./bodies.ts";
+import { cannotListen } from "./cannot-listen.ts";
 import { decodeBodies } from "./codings.ts";
 import { describeError, isTransient } from "./http-status.ts";
 import type { Logger } from "./log.ts";
@@ -129,14 +129,7 @@ export async function listen(
   try {
     return await app.listen({ host: at.host, port: at.port });
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== "EADDRINUSE" && code !== "EACCES" && code !== "EADDRNOTAVAIL") throw error;
-    const why = code === "EADDRINUSE" ? "something else listens there" : "the system does not give it";
-    throw new MedtraceError("CONFIGURATION", `cannot listen: ${why}`, {
-      at: `${at.host}:${at.port}`,
-      hint: "stop what listens there, or set HOST or the service's port",
-      cause: error,
-    });
+    throw cannotListen(error, at);
   }
 }
 

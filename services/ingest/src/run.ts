@@ -65,7 +65,9 @@ export async function startIngest(parts: IngestParts): Promise<RunningIngest> {
   if (noted > 0) log.info({ noted }, "noted receipts for what the log held beyond them");
 
   const metrics = createMetrics();
-  const tracing = openTracing("ingest");
+  // What is open already is closed again where a later step fails: a port that is taken, say.
+  await using opened = new AsyncDisposableStack();
+  const tracing = opened.use(openTracing("ingest"));
   const now_ms = Date.now;
   const pipeline = createPipeline({ log: eventLog, vault, keys, now_ms, observer: observePipeline(metrics, log) });
   const { eventsPerSecondMax } = settings;
@@ -75,7 +77,8 @@ export async function startIngest(parts: IngestParts): Promise<RunningIngest> {
   const random = randomSource();
   const controlId = (): string => hex(random(10));
   const expected = await loadExpectedFeeds(settings.feeds.file);
-  const feeds = new Feeds({ intake: pipeline, expected, statement_ms: settings.feeds.statement_ms, now_ms, log });
+  const { statement_ms } = settings.feeds;
+  const feeds = opened.use(new Feeds({ intake: pipeline, expected, statement_ms, now_ms, log }));
   observeFeeds(metrics, feeds);
   const takeBy = (entry: FeedEntry): Take =>
     createTake({
@@ -126,6 +129,8 @@ export async function startIngest(parts: IngestParts): Promise<RunningIngest> {
       onRefused: refusals("fhir"),
     }),
   );
+  const listeners: AsyncDisposable[] = [{ [Symbol.asyncDispose]: () => server.close() }];
+  opened.defer(async () => void (await Promise.all(listeners.map((one) => one[Symbol.asyncDispose]()))));
   const url = await listen(server, settings);
   const takeMllp = takeBy("mllp");
   const mllp = await startMllp({
@@ -139,6 +144,7 @@ export async function startIngest(parts: IngestParts): Promise<RunningIngest> {
     log,
     ...(tls === undefined ? {} : { tls }),
   });
+  listeners.push(mllp);
   observeMllp(metrics, mllp.tallies);
   const takeSyslog = createSyslogTake({
     intake: feeds.watch(intake, "syslog"),
@@ -157,16 +163,16 @@ export async function startIngest(parts: IngestParts): Promise<RunningIngest> {
         inServerSpan(tracing, "syslog messages", () => takeSyslog(institution, messages)),
       log,
     }));
-  if (syslog !== undefined) observeSyslog(metrics, syslog.tallies);
+  if (syslog !== undefined) {
+    listeners.push(syslog);
+    observeSyslog(metrics, syslog.tallies);
+  }
   feeds.start();
+  const running = opened.move();
   return {
     url,
     mllp: `${settings.host}:${mllp.port}`,
     syslog: syslog === undefined ? undefined : `${settings.host}:${syslog.port}`,
-    async [Symbol.asyncDispose]() {
-      await Promise.all([server.close(), mllp[Symbol.asyncDispose](), syslog?.[Symbol.asyncDispose]()]);
-      await feeds[Symbol.asyncDispose]();
-      await tracing[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }

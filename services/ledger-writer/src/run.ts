@@ -6,6 +6,7 @@ import { createServer, listen } from "@medtrace/service-kit/server";
 import { inBatchSpan, openTracing } from "@medtrace/service-kit/tracing";
 import type { EventLog } from "@medtrace/shared/ports/event-log";
 import type { Ledger } from "@medtrace/shared/ports/ledger";
+import type { FastifyInstance } from "fastify";
 import type { LedgerWriterSettings } from "./config.ts";
 import { observeStreams, observeWriter } from "./observe.ts";
 import { startWriter, type WriterObserver } from "./writer.ts";
@@ -30,7 +31,9 @@ export async function startLedgerWriter({
   log,
 }: LedgerWriterParts): Promise<RunningLedgerWriter> {
   const metrics = createMetrics();
-  const tracing = openTracing("ledger-writer");
+  // What runs already is stopped again where a later step fails: a port that is taken, say.
+  await using opened = new AsyncDisposableStack();
+  const tracing = opened.use(openTracing("ledger-writer"));
   const observer: WriterObserver = {
     ...observeWriter(metrics, log),
     around: (batch, traces, anchor) =>
@@ -48,7 +51,10 @@ export async function startLedgerWriter({
         anchor,
       ),
   };
-  const writer = startWriter({ log: eventLog, ledger, limits: settings.limits, observer });
+  // Disposed of in reverse: what was gathered is anchored before the probes say that it is gone.
+  let server: FastifyInstance | undefined;
+  opened.defer(async () => await server?.close());
+  const writer = opened.use(startWriter({ log: eventLog, ledger, limits: settings.limits, observer }));
   observeStreams(metrics, writer, eventLog);
 
   const missing = async (): Promise<string[]> => {
@@ -69,14 +75,8 @@ export async function startLedgerWriter({
     ];
   };
 
-  const server = await createServer({ name: "ledger-writer", log, metrics, tracing, ready: missing });
+  server = await createServer({ name: "ledger-writer", log, metrics, tracing, ready: missing });
   const url = await listen(server, settings);
-  return {
-    url,
-    async [Symbol.asyncDispose]() {
-      await writer[Symbol.asyncDispose]();
-      await server.close();
-      await tracing[Symbol.asyncDispose]();
-    },
-  };
+  const running = opened.move();
+  return { url, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }

@@ -52,7 +52,9 @@ export interface RunningQuery extends AsyncDisposable {
 export async function startQuery(parts: QueryParts): Promise<RunningQuery> {
   const { projection, ledger, vault, cache, keys, projectorStatus, settings, log } = parts;
   const metrics = createMetrics();
-  const tracing = openTracing("query");
+  // What is open already is closed again where a later step fails: a port that is taken, say.
+  await using opened = new AsyncDisposableStack();
+  const tracing = opened.use(openTracing("query"));
   const failures = metrics.counter({
     name: "medtrace_query_integrity_failures_total",
     help: "Times an event to be served was not as the ledger has it",
@@ -66,7 +68,7 @@ export async function startQuery(parts: QueryParts): Promise<RunningQuery> {
     },
   });
   const feed = createFeed(projection, verifier);
-  const trail = await openTrail(parts, metrics);
+  const trail = opened.use(await openTrail(parts, metrics));
   const standing = createStanding(projection, ledger);
   observeStanding(metrics, standing);
   if (settings.projects) observeProjector(metrics, projectorStatus);
@@ -93,6 +95,7 @@ export async function startQuery(parts: QueryParts): Promise<RunningQuery> {
     ...(await reach("the vault", vault)),
   ];
   const server = await createServer({ name: "query", log, metrics, tracing, ready: missing });
+  opened.defer(() => server.close());
   requireBearer(server, tokens);
   eventRoutes(server, ctx);
   evidenceRoutes(server, ctx);
@@ -107,14 +110,8 @@ export async function startQuery(parts: QueryParts): Promise<RunningQuery> {
   // Followers would keep the server from closing.
   server.addHook("preClose", () => feed[Symbol.asyncDispose]());
   const url = await listen(server, settings);
-  return {
-    url,
-    async [Symbol.asyncDispose]() {
-      await server.close();
-      await trail[Symbol.asyncDispose]();
-      await tracing[Symbol.asyncDispose]();
-    },
-  };
+  const running = opened.move();
+  return { url, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
 
 async function openTrail({ settings, log, deliver }: QueryParts, metrics: Metrics): Promise<AuditTrail> {

@@ -333,6 +333,6 @@ test("a port that is taken is an error of starting", async () => {
       reject: () => new Uint8Array(),
       log: { info: () => {}, warn: () => {} },
     }),
-    { code: "EADDRINUSE" },
+    { code: "CONFIGURATION", at: `127.0.0.1:${listener.port}` },
   );
 });

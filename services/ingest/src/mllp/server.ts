@@ -1,6 +1,7 @@
 /** The MLLP listener: HL7 v2 over TCP, or TLS, for one institution; with client certificates, for each of theirs. */
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type PeerCertificate, TLSSocket, type TlsOptions } from "node:tls";
+import { cannotListen } from "@medtrace/service-kit/cannot-listen";
 import type { MedtraceError } from "@medtrace/shared/errors";
 import { Connection, type MllpLog, type Shared } from "./connection.ts";
 import { MLLP_LIMITS, type MllpLimits } from "./limits.ts";
@@ -104,10 +105,11 @@ function institutionOf(socket: Socket, { tls, institution }: MllpOptions): strin
 
 async function listen(server: Server, { host, port }: MllpOptions): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once("error", reject);
+  const fail = (error: Error): void => reject(cannotListen(error, { host, port }));
+  server.once("error", fail);
   server.listen(port, host, resolve);
   await promise;
-  server.off("error", reject);
+  server.off("error", fail);
 }
 
 async function close(server: Server, connections: ReadonlySet<Connection>, limits: MllpLimits): Promise<void> {

@@ -3,6 +3,7 @@
  * speaks for the institution that its certificate names.
  */
 import { createServer, type PeerCertificate, type Server, type TLSSocket } from "node:tls";
+import { cannotListen } from "@medtrace/service-kit/cannot-listen";
 import { Connection, type Shared, type SyslogLog } from "./connection.ts";
 import { SYSLOG_LIMITS, type SyslogLimits } from "./limits.ts";
 import type { Take } from "./take.ts";
@@ -101,10 +102,11 @@ export async function startSyslog(options: SyslogOptions): Promise<SyslogListene
 
 async function listen(server: Server, { host, port }: SyslogOptions): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once("error", reject);
+  const fail = (error: Error): void => reject(cannotListen(error, { host, port }));
+  server.once("error", fail);
   server.listen(port, host, resolve);
   await promise;
-  server.off("error", reject);
+  server.off("error", fail);
 }
 
 async function close(server: Server, connections: ReadonlySet<Connection>, limits: SyslogLimits): Promise<void> {
