@@ -32,6 +32,7 @@ export function asFailure(error: unknown): Failure {
   if (error instanceof MedtraceError) {
     return new Failure(error.message, { at: error.at, hint: error.hint, cause: error });
   }
+  if (error instanceof Error && error.name === "AbortError") return new Failure("interrupted", { cause: error });
   const { path, message } = error instanceof Error ? (error as NodeJS.ErrnoException) : { message: String(error) };
   const fault = fileFault(error);
   if (fault !== undefined) return new Failure(fault, { at: path, cause: error });

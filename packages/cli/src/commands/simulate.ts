@@ -51,7 +51,7 @@ export const addSimulate: AddCommand = (program, cli) => {
         const messages = traffic({ seed: options.seed, start_ms });
         const count = (options.rate === 0 ? RATE_UNPACED : options.rate) * options.seconds;
         if (options.out !== undefined) {
-          const counts = await writeTraffic(resolve(options.out), messages, count);
+          const counts = await writeTraffic(resolve(options.out), messages, count, cli.signal);
           for (const [file, written] of counts) {
             cli.out(
               options.json ? `${JSON.stringify({ file, messages: written })}\n` : `${file}  ${written} messages\n`,

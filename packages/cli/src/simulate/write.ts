@@ -11,12 +11,14 @@ const TOGETHER = 1_000;
 /**
  * @param folder made where there is none; files in it are overwritten.
  * @param count how many messages.
+ * @param signal ends the writing between two blocks of messages.
  * @returns how many messages each file holds, by path.
  */
 export async function writeTraffic(
   folder: string,
   messages: Iterable<SimulatedMessage>,
   count: number,
+  signal: AbortSignal,
 ): Promise<ReadonlyMap<string, number>> {
   const files = new Map<string, FileHandle>();
   const counts = new Map<string, number>();
@@ -28,6 +30,7 @@ export async function writeTraffic(
   };
   try {
     for (const together of groups(messages, count)) {
+      signal.throwIfAborted();
       const byFile = Map.groupBy(together, ({ institution, kind }) => join(folder, institution, NAMES[kind]));
       for (const [path, held] of byFile) {
         if (!files.has(path)) await mkdir(join(path, ".."), { recursive: true });
