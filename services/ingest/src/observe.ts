@@ -2,9 +2,10 @@
 import type { Logger } from "@medtrace/service-kit/log";
 import type { Metrics } from "@medtrace/service-kit/metrics";
 import type { ErrorCode } from "@medtrace/shared/errors";
-import { ACK_CODES, FRAME_REFUSALS, type Tallies, type Tally } from "./mllp/tally.ts";
+import type { Tallies as TalliesOf } from "./listener/tallies.ts";
+import { ACK_CODES, FRAME_REFUSALS, type Tallies } from "./mllp/tally.ts";
 import type { PipelineObserver } from "./pipeline/pipeline.ts";
-import { MESSAGE_REFUSALS, type Tallies as SyslogTallies, type Tally as SyslogTally } from "./syslog/tally.ts";
+import { MESSAGE_REFUSALS, type Tallies as SyslogTallies } from "./syslog/tally.ts";
 
 /** Observes the pipeline. */
 export function observePipeline(metrics: Metrics, log: Logger): PipelineObserver {
@@ -42,39 +43,15 @@ export function observeRefusals(
 
 /** Tells at every scrape what the MLLP listener counted. */
 export function observeMllp(metrics: Metrics, tallies: Tallies): void {
-  metrics.gauge({
-    name: "medtrace_mllp_connections",
-    help: "MLLP connections that are open",
-    labels: ["institution"],
-    collect(gauge) {
-      for (const [institution, { connections }] of tallies.all()) gauge.set({ institution }, connections);
-    },
+  observeConnections(metrics, tallies, {
+    open: { name: "medtrace_mllp_connections", help: "MLLP connections that are open" },
+    refused: { name: "medtrace_mllp_connections_refused_total", help: "MLLP connections that were refused" },
   });
-  metrics.counter({
-    name: "medtrace_mllp_connections_refused_total",
-    help: "MLLP connections that were refused",
-    labels: ["reason"],
-    collect(counter) {
-      counter.reset();
-      for (const [reason, count] of Object.entries(tallies.connectionsRefused)) counter.inc({ reason }, count);
-    },
-  });
-  const byInstitution: readonly { name: string; help: string; value: (tally: Tally) => number }[] = [
+  countByInstitution(metrics, tallies, [
     { name: "medtrace_mllp_received_bytes_total", help: "Bytes received by MLLP", value: (t) => t.receivedBytes },
     { name: "medtrace_mllp_sent_bytes_total", help: "Bytes sent by MLLP", value: (t) => t.sentBytes },
     { name: "medtrace_mllp_frames_taken_total", help: "Frames whose content was read", value: (t) => t.framesTaken },
-  ];
-  for (const { name, help, value } of byInstitution) {
-    metrics.counter({
-      name,
-      help,
-      labels: ["institution"],
-      collect(counter) {
-        counter.reset();
-        for (const [institution, tally] of tallies.all()) counter.inc({ institution }, value(tally));
-      },
-    });
-  }
+  ]);
   observeAnswers(metrics, tallies);
 }
 
@@ -105,22 +82,9 @@ function observeAnswers(metrics: Metrics, tallies: Tallies): void {
 
 /** Tells at every scrape what the syslog listener counted. */
 export function observeSyslog(metrics: Metrics, tallies: SyslogTallies): void {
-  metrics.gauge({
-    name: "medtrace_syslog_connections",
-    help: "Syslog connections that are open",
-    labels: ["institution"],
-    collect(gauge) {
-      for (const [institution, { connections }] of tallies.all()) gauge.set({ institution }, connections);
-    },
-  });
-  metrics.counter({
-    name: "medtrace_syslog_connections_refused_total",
-    help: "Syslog connections that were refused",
-    labels: ["reason"],
-    collect(counter) {
-      counter.reset();
-      for (const [reason, count] of Object.entries(tallies.connectionsRefused)) counter.inc({ reason }, count);
-    },
+  observeConnections(metrics, tallies, {
+    open: { name: "medtrace_syslog_connections", help: "Syslog connections that are open" },
+    refused: { name: "medtrace_syslog_connections_refused_total", help: "Syslog connections that were refused" },
   });
   metrics.counter({
     name: "medtrace_syslog_connections_closed_total",
@@ -133,7 +97,7 @@ export function observeSyslog(metrics: Metrics, tallies: SyslogTallies): void {
       }
     },
   });
-  const byInstitution: readonly { name: string; help: string; value: (tally: SyslogTally) => number }[] = [
+  countByInstitution(metrics, tallies, [
     { name: "medtrace_syslog_received_bytes_total", help: "Bytes received by syslog", value: (t) => t.receivedBytes },
     {
       name: "medtrace_syslog_messages_taken_total",
@@ -145,8 +109,44 @@ export function observeSyslog(metrics: Metrics, tallies: SyslogTallies): void {
       help: "Syslog messages that are no audit message, or one that cannot be an event",
       value: (t) => t.messagesRefused,
     },
-  ];
-  for (const { name, help, value } of byInstitution) {
+  ]);
+}
+
+interface Named {
+  readonly name: string;
+  readonly help: string;
+}
+
+/** Connections of a listener: how many are open, by institution, and how many were refused, by reason. */
+function observeConnections(
+  metrics: Metrics,
+  tallies: TalliesOf<{ readonly connections: number }>,
+  { open, refused }: { readonly open: Named; readonly refused: Named },
+): void {
+  metrics.gauge({
+    ...open,
+    labels: ["institution"],
+    collect(gauge) {
+      for (const [institution, { connections }] of tallies.all()) gauge.set({ institution }, connections);
+    },
+  });
+  metrics.counter({
+    ...refused,
+    labels: ["reason"],
+    collect(counter) {
+      counter.reset();
+      for (const [reason, count] of Object.entries(tallies.connectionsRefused)) counter.inc({ reason }, count);
+    },
+  });
+}
+
+/** Counters that are a number of each institution's tally. */
+function countByInstitution<T>(
+  metrics: Metrics,
+  tallies: TalliesOf<T>,
+  counters: readonly (Named & { readonly value: (tally: T) => number })[],
+): void {
+  for (const { name, help, value } of counters) {
     metrics.counter({
       name,
       help,

@@ -1,11 +1,11 @@
 /** The MLLP listener: HL7 v2 over TCP, or TLS, for one institution; with client certificates, for each of theirs. */
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type PeerCertificate, TLSSocket, type TlsOptions } from "node:tls";
-import { cannotListen } from "@medtrace/service-kit/cannot-listen";
 import type { MedtraceError } from "@medtrace/shared/errors";
+import { close, listen } from "../listener/listen.ts";
 import { Connection, type MllpLog, type Shared } from "./connection.ts";
 import { MLLP_LIMITS, type MllpLimits } from "./limits.ts";
-import { Tallies } from "./tally.ts";
+import { newTallies, type Tallies } from "./tally.ts";
 
 export interface MllpOptions {
   readonly host: string;
@@ -43,7 +43,7 @@ export interface MllpListener extends AsyncDisposable {
 /**
  * Listens. Disposing stops accepting, answers every frame that is whole, and then ends the connections.
  *
- * @throws the error of `listen`, such as EADDRINUSE.
+ * @throws MedtraceError CONFIGURATION where the address or port cannot be had.
  */
 export async function startMllp(options: MllpOptions): Promise<MllpListener> {
   const limits = { ...MLLP_LIMITS, ...options.limits };
@@ -52,7 +52,7 @@ export async function startMllp(options: MllpOptions): Promise<MllpListener> {
     take: async (institution, content) => (await options.take(institution, content)).replies,
     reject: options.reject,
     log: options.log,
-    tallies: new Tallies(),
+    tallies: newTallies(),
     heldBytes: 0,
   };
   const connections = new Set<Connection>();
@@ -74,16 +74,14 @@ export async function startMllp(options: MllpOptions): Promise<MllpListener> {
     connectionsRefused.limit++;
     options.log.warn({ connectionsMax: limits.connectionsMax }, "a connection was refused");
   });
-  await listen(server, options);
-  const address = server.address();
-  const port = typeof address === "object" && address !== null ? address.port : options.port;
+  const port = await listen(server, options);
   return {
     port,
     get connections() {
       return connections.size;
     },
     tallies: shared.tallies,
-    [Symbol.asyncDispose]: () => close(server, connections, limits),
+    [Symbol.asyncDispose]: () => close(server, connections, limits.drain_ms_max),
   };
 }
 
@@ -101,28 +99,4 @@ function open(options: MllpOptions, refused: Tallies["connectionsRefused"], acce
 function institutionOf(socket: Socket, { tls, institution }: MllpOptions): string | undefined {
   if (tls?.institutionOf === undefined) return institution;
   return socket instanceof TLSSocket && socket.authorized ? tls.institutionOf(socket.getPeerCertificate()) : undefined;
-}
-
-async function listen(server: Server, { host, port }: MllpOptions): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const fail = (error: Error): void => reject(cannotListen(error, { host, port }));
-  server.once("error", fail);
-  server.listen(port, host, resolve);
-  await promise;
-  server.off("error", fail);
-}
-
-async function close(server: Server, connections: ReadonlySet<Connection>, limits: MllpLimits): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  server.close(() => resolve());
-  for (const connection of connections) connection.end();
-  const late = Promise.withResolvers<void>();
-  const deadline = setTimeout(() => {
-    for (const connection of connections) connection.destroy();
-    late.resolve();
-  }, limits.drain_ms_max);
-  const done = Promise.all(Array.from(connections, (connection) => connection.done()));
-  await Promise.race([done, late.promise]);
-  await promise;
-  clearTimeout(deadline);
 }

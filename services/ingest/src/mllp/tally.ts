@@ -1,15 +1,11 @@
 /** What the listener counts, by institution; read by its metrics. Plain numbers, since they change with every frame. */
-
+import { Tallies as TalliesOf } from "../listener/tallies.ts";
 export const FRAME_REFUSALS = ["busy", "too-large", "too-slow", "unframed", "abandoned", "failed"] as const;
 /**
  * Why a frame was not taken: too many bytes are held, it is over the limit, it did not end in time, there was text and
  * no frame, its sender opened another inside it, or taking it failed.
  */
 export type FrameRefusal = (typeof FRAME_REFUSALS)[number];
-
-export const CONNECTION_REFUSALS = ["limit", "certificate", "tls"] as const;
-/** Why a connection was not taken: too many are open, its certificate names no institution, TLS failed. */
-export type ConnectionRefusal = (typeof CONNECTION_REFUSALS)[number];
 
 /** HL7 table 0008; `other` for what is none of them, `none` where no answer was wanted. */
 export const ACK_CODES = ["AA", "AE", "AR", "CA", "CE", "CR", "other", "none"] as const;
@@ -25,29 +21,17 @@ export interface Tally {
   readonly answers: Record<AckCode, number>;
 }
 
-export class Tallies {
-  readonly #tallies = new Map<string, Tally>();
-  readonly connectionsRefused: Record<ConnectionRefusal, number> = { limit: 0, certificate: 0, tls: 0 };
+export type Tallies = TalliesOf<Tally>;
 
-  /** The tally of an institution; it changes as its connections go on. */
-  of(institution: string): Tally {
-    const known = this.#tallies.get(institution);
-    if (known !== undefined) return known;
-    const tally: Tally = {
-      connections: 0,
-      receivedBytes: 0,
-      sentBytes: 0,
-      framesTaken: 0,
-      framesRefused: { busy: 0, "too-large": 0, "too-slow": 0, unframed: 0, abandoned: 0, failed: 0 },
-      answers: { AA: 0, AE: 0, AR: 0, CA: 0, CE: 0, CR: 0, other: 0, none: 0 },
-    };
-    this.#tallies.set(institution, tally);
-    return tally;
-  }
-
-  all(): Iterable<readonly [institution: string, Tally]> {
-    return this.#tallies;
-  }
+export function newTallies(): Tallies {
+  return new TalliesOf(() => ({
+    connections: 0,
+    receivedBytes: 0,
+    sentBytes: 0,
+    framesTaken: 0,
+    framesRefused: { busy: 0, "too-large": 0, "too-slow": 0, unframed: 0, abandoned: 0, failed: 0 },
+    answers: { AA: 0, AE: 0, AR: 0, CA: 0, CE: 0, CR: 0, other: 0, none: 0 },
+  }));
 }
 
 const MSA = Buffer.from("\rMSA", "latin1");

@@ -2,12 +2,12 @@
  * The syslog listener (IHE ITI-20 by RFC 5424 over RFC 5425): TLS alone, with client certificates; each connection
  * speaks for the institution that its certificate names.
  */
-import { createServer, type PeerCertificate, type Server, type TLSSocket } from "node:tls";
-import { cannotListen } from "@medtrace/service-kit/cannot-listen";
+import { createServer, type PeerCertificate, type TLSSocket } from "node:tls";
+import { close, listen } from "../listener/listen.ts";
 import { Connection, type Shared, type SyslogLog } from "./connection.ts";
 import { SYSLOG_LIMITS, type SyslogLimits } from "./limits.ts";
 import type { Take } from "./take.ts";
-import { Tallies } from "./tally.ts";
+import { newTallies, type Tallies } from "./tally.ts";
 
 export type TlsVersion = "TLSv1.2" | "TLSv1.3";
 
@@ -52,12 +52,12 @@ const HANDSHAKE_MS_MAX = 20_000;
 /**
  * Listens. Disposing stops accepting, takes every message that is whole, and then ends the connections.
  *
- * @throws the error of `listen`, such as EADDRINUSE.
+ * @throws MedtraceError CONFIGURATION where the address or port cannot be had.
  */
 export async function startSyslog(options: SyslogOptions): Promise<SyslogListener> {
   const limits = { ...SYSLOG_LIMITS, ...options.limits };
   const { take, log } = options;
-  const shared: Shared = { limits, take, log, tallies: new Tallies(), heldBytes: 0 };
+  const shared: Shared = { limits, take, log, tallies: newTallies(), heldBytes: 0 };
   const connections = new Set<Connection>();
   const { connectionsRefused } = shared.tallies;
   const server = createServer({
@@ -88,38 +88,13 @@ export async function startSyslog(options: SyslogOptions): Promise<SyslogListene
     connectionsRefused.limit++;
     log.warn({ connectionsMax: limits.connectionsMax }, "a connection was refused");
   });
-  await listen(server, options);
-  const address = server.address();
+  const port = await listen(server, options);
   return {
-    port: typeof address === "object" && address !== null ? address.port : options.port,
+    port,
     get connections() {
       return connections.size;
     },
     tallies: shared.tallies,
-    [Symbol.asyncDispose]: () => close(server, connections, limits),
+    [Symbol.asyncDispose]: () => close(server, connections, limits.drain_ms_max),
   };
-}
-
-async function listen(server: Server, { host, port }: SyslogOptions): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const fail = (error: Error): void => reject(cannotListen(error, { host, port }));
-  server.once("error", fail);
-  server.listen(port, host, resolve);
-  await promise;
-  server.off("error", fail);
-}
-
-async function close(server: Server, connections: ReadonlySet<Connection>, limits: SyslogLimits): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  server.close(() => resolve());
-  const open = [...connections];
-  for (const connection of open) connection.end();
-  const late = Promise.withResolvers<void>();
-  const deadline = setTimeout(() => {
-    for (const connection of open) connection.destroy();
-    late.resolve();
-  }, limits.drain_ms_max);
-  await Promise.race([Promise.all(open.map((connection) => connection.done())), late.promise]);
-  await promise;
-  clearTimeout(deadline);
 }

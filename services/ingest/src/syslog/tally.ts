@@ -1,4 +1,5 @@
 /** What the syslog listener counts, by institution; read by its metrics. */
+import { Tallies as TalliesOf } from "../listener/tallies.ts";
 import type { FramingFault } from "./framer.ts";
 
 export const MESSAGE_REFUSALS = ["unframed", "too-large", "too-slow", "cut", "reset", "busy", "failed"] as const;
@@ -8,10 +9,6 @@ export const MESSAGE_REFUSALS = ["unframed", "too-large", "too-slow", "cut", "re
  * nothing for too long.
  */
 export type MessageRefusal = FramingFault | "too-slow" | "cut" | "reset" | "busy" | "failed";
-
-export const CONNECTION_REFUSALS = ["limit", "certificate", "tls"] as const;
-/** Why a connection was not taken: too many are open, its certificate names no institution, TLS failed. */
-export type ConnectionRefusal = (typeof CONNECTION_REFUSALS)[number];
 
 /** Counts of one institution's connections. */
 export interface Tally {
@@ -23,21 +20,14 @@ export interface Tally {
   readonly closed: Record<MessageRefusal, number>;
 }
 
-export class Tallies {
-  readonly #tallies = new Map<string, Tally>();
-  readonly connectionsRefused: Record<ConnectionRefusal, number> = { limit: 0, certificate: 0, tls: 0 };
+export type Tallies = TalliesOf<Tally>;
 
-  /** The tally of an institution; it changes as its connections go on. */
-  of(institution: string): Tally {
-    const known = this.#tallies.get(institution);
-    if (known !== undefined) return known;
-    const closed = { unframed: 0, "too-large": 0, "too-slow": 0, cut: 0, reset: 0, busy: 0, failed: 0 };
-    const tally: Tally = { connections: 0, receivedBytes: 0, messagesTaken: 0, messagesRefused: 0, closed };
-    this.#tallies.set(institution, tally);
-    return tally;
-  }
-
-  all(): Iterable<readonly [institution: string, Tally]> {
-    return this.#tallies;
-  }
+export function newTallies(): Tallies {
+  return new TalliesOf(() => ({
+    connections: 0,
+    receivedBytes: 0,
+    messagesTaken: 0,
+    messagesRefused: 0,
+    closed: { unframed: 0, "too-large": 0, "too-slow": 0, cut: 0, reset: 0, busy: 0, failed: 0 },
+  }));
 }
