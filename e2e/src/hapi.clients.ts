@@ -1,35 +1,19 @@
 /** HAPI FHIR's generic client creates AuditEvents at ingest and finds them at query, in R4 and in R5. */
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
+import { spawnSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "node:test";
-import { settled, start, temporaryFolder, token } from "./testing/medtrace.ts";
+import { run, settled, start, temporaryFolder, token } from "./testing/medtrace.ts";
 
 const POM = join(import.meta.dirname, "../hapi/pom.xml");
 const EVENTS = 12;
 /** The client's events of R4: these, one that is conditional, and three of a transaction. */
 const EVENTS_R4: number = EVENTS + 4;
 
-interface Ran {
-  readonly code: number;
+/** What the client printed, line by line. */
+interface Said {
   readonly lines: readonly string[];
-  readonly stderr: string;
-}
-
-async function run(command: string, args: readonly string[]): Promise<Ran> {
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    stderr += text;
-  });
-  const [code] = (await once(child, "close")) as [number | null];
-  return { code: code ?? -1, lines: stdout.split("\n").filter(Boolean), stderr };
 }
 
 /** Builds the client into a folder; gives the class path that it runs with. */
@@ -39,12 +23,12 @@ async function build(folder: string): Promise<string> {
   const built = await run("mvn", [
     ...["-q", "-B", "-f", POM, `-Dmedtrace.build=${folder}`, `-Dmdep.outputFile=${file}`, ...goals],
   ]);
-  assert.equal(built.code, 0, built.lines.join("\n") + built.stderr);
+  assert.equal(built.code, 0, built.stdout + built.stderr);
   return `${join(folder, "classes")}:${await readFile(file, "utf8")}`;
 }
 
 /** How many lines begin with each word. */
-function counted({ lines }: Ran): Readonly<Record<string, number>> {
+function counted({ lines }: Said): Readonly<Record<string, number>> {
   return Object.fromEntries(
     Map.groupBy(lines, (line) => line.split(" ", 1)[0] ?? "")
       .entries()
@@ -63,7 +47,13 @@ test("HAPI's generic client creates AuditEvents of R4 and R5, and finds them aga
   await using started = await start(data);
   const writer = await token(data, "hospital-a", "trace/events.write");
   const reader = await token(data, "hospital-a", "trace/lineage.read trace/supervise");
-  const client = async (command: string, release: string, base: string, bearer: string, more: string): Promise<Ran> => {
+  const client = async (
+    command: string,
+    release: string,
+    base: string,
+    bearer: string,
+    more: string,
+  ): Promise<Said> => {
     const ran = await run("java", [
       "-cp",
       classPath,
@@ -75,7 +65,7 @@ test("HAPI's generic client creates AuditEvents of R4 and R5, and finds them aga
       more,
     ]);
     assert.equal(ran.code, 0, ran.stderr);
-    return ran;
+    return { lines: ran.stdout.split("\n").filter(Boolean) };
   };
   const { ingest, query } = started.places;
 

@@ -29,10 +29,12 @@ export async function temporaryFolder(): Promise<AsyncDisposable & { readonly pa
 
 /** Runs `medtrace ARGS` to its end. */
 export async function medtrace(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
-  const child = spawn(process.execPath, [MAIN, ...args], {
-    env: { ...SURROUNDINGS, NO_COLOR: "1", ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  return await run(process.execPath, [MAIN, ...args], { ...SURROUNDINGS, NO_COLOR: "1", ...env });
+}
+
+/** Runs a command to its end, by default in this process' environment. */
+export async function run(command: string, args: readonly string[], env?: NodeJS.ProcessEnv): Promise<Ran> {
+  const child = spawn(command, args, { ...(env === undefined ? {} : { env }), stdio: ["ignore", "pipe", "pipe"] });
   let stdout = "";
   let stderr = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {

@@ -7,28 +7,18 @@ import { anchoredIn, batchAfter, blocksNow, blocksUntil, newStream } from "@medt
 import { realEngine } from "../../testing/real-engines.ts";
 import { openLedger } from "../open.ts";
 import { parseFabricUrl } from "./address.ts";
+import { anchorPatiently } from "./testing/anchoring.ts";
 import { kill, killAndRestart, watchedAnchoring } from "./testing/network.ts";
 import { DeafProxy } from "./testing/proxy.ts";
 
 const OWNER = "HospitalAMSP";
 const REPLIES_LOST = 50;
 const RACES = 200;
+const TRIES_MAX = 20;
 /** A transaction's signatures: the height that a peer is first asked for, the proposal, the transaction. */
 const SIGNED_TO_SUBMIT = 2;
 
 const url = realEngine("ledger");
-
-/** What a patient writer does: the same batch again until the ledger has it. */
-async function anchorPatiently(ledger: Ledger, batch: Batch): Promise<void> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      await ledger.anchorBatch(batch);
-      return;
-    } catch (error) {
-      if (!hasCode(error, "LEDGER_UNAVAILABLE", "LEDGER_UNKNOWN") || attempt === 20) throw error;
-    }
-  }
-}
 
 async function assertOneChain(ledger: Ledger, from: number, batches: readonly Batch[]): Promise<void> {
   const stream = batches[0]?.stream ?? "";
@@ -45,7 +35,7 @@ async function anchorThrough(ledger: Ledger, length: number, happens: () => Prom
   for (let i = 0; i < length; i++) {
     if (i === 3) happening = happens();
     const batch = batchAfter(stream, batches.at(-1));
-    await anchorPatiently(ledger, batch);
+    await anchorPatiently(ledger, batch, TRIES_MAX);
     batches.push(batch);
   }
   await happening;
@@ -165,7 +155,7 @@ if (url !== undefined) {
     } finally {
       for (const restart of restarts) await restart();
     }
-    await anchorPatiently(ledger, second);
+    await anchorPatiently(ledger, second, TRIES_MAX);
     await assertOneChain(ledger, from, [first, second]);
   });
 }

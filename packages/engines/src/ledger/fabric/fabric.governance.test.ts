@@ -6,7 +6,6 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { StatusCode, type Transaction } from "@hyperledger/fabric-gateway";
-import { hasCode } from "@medtrace/shared/errors";
 import type { Batch } from "@medtrace/shared/model/batch";
 import { fromUtf8 } from "@medtrace/shared/model/bytes";
 import { canonicalText, type Json } from "@medtrace/shared/model/canonical";
@@ -20,6 +19,7 @@ import { ChannelAudit } from "./audit/channel.ts";
 import { readIdentity, readTlsCa } from "./identity.ts";
 import type { FabricLedger } from "./ledger.ts";
 import { Peer } from "./peers.ts";
+import { anchorPatiently } from "./testing/anchoring.ts";
 import { OwnNetwork } from "./testing/own-network.ts";
 import { provenBatches } from "./testing/proven.ts";
 
@@ -44,7 +44,7 @@ class Writer {
   async #run(): Promise<void> {
     while (!this.#stopped) {
       const batch = batchAfter(this.stream, this.batches.at(-1));
-      await anchorPatiently(this.#ledger, batch);
+      await anchorPatiently(this.#ledger, batch, TRIES_MAX);
       this.batches.push(batch);
     }
   }
@@ -52,17 +52,6 @@ class Writer {
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#running;
-  }
-}
-
-async function anchorPatiently(ledger: Ledger, batch: Batch): Promise<void> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      await ledger.anchorBatch(batch);
-      return;
-    } catch (error) {
-      if (!hasCode(error, "LEDGER_UNAVAILABLE", "LEDGER_UNKNOWN") || attempt === TRIES_MAX) throw error;
-    }
   }
 }
 
@@ -139,7 +128,7 @@ if (realEngine("ledger") !== undefined) {
     await using newcomer = await network.open(NEWCOMER);
     const stream = newStream();
     const first = batchAfter(stream);
-    await anchorPatiently(newcomer, first);
+    await anchorPatiently(newcomer, first, TRIES_MAX);
     const own = [first, ...(await anchorChain(newcomer, stream, 2, first))];
     assert.deepEqual((await before.readHead(NEWCOMER, stream))?.batch, own.at(-1));
 
